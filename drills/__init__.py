@@ -1,0 +1,1 @@
+"""Traffic and attack generators, scenarios: events out. Knows nothing of detectors."""

@@ -1,0 +1,89 @@
+"""Detector: what every file in this folder provides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from tocsin.clock import Clock
+from tocsin.reading import Reading
+from tocsin.rows import Rows
+from tocsin.signal import Claim, Kind
+
+
+class Detector(Protocol):
+    """Watches rows. Deterministic, clockless, bounded; scores before it learns.
+
+    What it returns depends on the rows and their order only, never on how they were cut into frames. Values may be missing
+    (NaN) and are then skipped; infinity never occurs. It never mutates its input.
+    """
+
+    def observe(self, rows: Rows, clock: Clock) -> list[Reading]:
+        """Returns what is worth judging in these rows, in row order, after learning from them."""
+        ...
+
+    def tick(self, clock: Clock) -> None:
+        """Takes note of ledger time; called once per frame that moved it, after the frame's rows."""
+        ...
+
+    def dump(self) -> bytes:
+        """Returns the whole state: equal state is equal bytes."""
+        ...
+
+    def load(self, data: bytes) -> None:
+        """Replaces the state by one that `dump` of the same version returned.
+
+        Raises:
+            StateError: it is not such a state, or another River wrote it; the detector then stays as built, cold.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where a detector sits, known when it is built.
+
+    Attributes:
+        shard: this shard's number.
+        shards: how many there are; all of them share one alert budget.
+        model: `namespace/name@version`, or "" for a detector that watches a whole shard.
+        alerts_per_month: the share of the budget this detector may spend on this model (or, for a shard's detector, on
+            the fleet) over all shards together.
+    """
+
+    shard: int = 0
+    shards: int = 1
+    model: str = ""
+    alerts_per_month: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of `DETECTORS`.
+
+    Attributes:
+        build: makes one, cold.
+        version: of its statistics and state layout; part of every id derived from it.
+        stage: which fold runs it.
+        scope: one per `model` and shard, or one per `shard` for all models.
+        sees: one line for people.
+        needs: columns it reads: `caller`, `confidence`, `latency_ms`, `status`, `features`.
+        kind: of the signals it leads to.
+        reference: what it compares with: `frozen` baseline, `moving` with the stream, or the caller's `own past`.
+        claim: how its false alarms are known.
+        techniques: MITRE ATLAS ids.
+        share: of the alert budget.
+    """
+
+    build: Callable[[Seat], Detector]
+    version: int
+    stage: Literal["sense", "judge"]
+    scope: Literal["model", "shard"]
+    sees: str
+    needs: frozenset[str]
+    kind: Kind
+    reference: Literal["frozen", "moving", "own past"]
+    claim: Claim
+    techniques: tuple[str, ...]
+    share: float

@@ -1,0 +1,1 @@
+"""The shell: Kafka, Faust, processes, files, clocks, the command line, HTTP."""
