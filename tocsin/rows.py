@@ -96,7 +96,9 @@ class Rows:
 _PER_ROW = ("source", "position", "ts", "flags", "caller", "hash", "confidence", "latency_ms", "status", "label")
 
 
-def _select_text(text: dict[str, tuple[bytes, bytes]], which: NDArray[Any] | slice, rows: int) -> dict[str, tuple[bytes, bytes]]:
+def _select_text(
+    text: dict[str, tuple[bytes, bytes]], which: NDArray[Any] | slice, rows: int
+) -> dict[str, tuple[bytes, bytes]]:
     picked = {}
     for name, (data, packed) in text.items():
         ends = np.frombuffer(packed, "<u4").astype(np.int64)
@@ -166,5 +168,3 @@ def _recode(rows: Rows) -> tuple[NDArray[np.uint16], NDArray[np.uint64]]:
     hashes = np.zeros(len(rows.callers), np.uint64)
     hashes[rows.caller] = rows.hash
     return rows.caller, hashes
-
-
