@@ -164,6 +164,7 @@ def decode_frame(data: bytes, where: str) -> Frame:
     frame = unpack(data, Frame, where)
     if frame.version > FRAME_VERSION:
         raise VersionError(
-            f"{where}: frame v{FRAME_VERSION} expected, v{frame.version} found; this worker is older than intake: upgrade it first"
+            f"{where}: frame v{FRAME_VERSION} expected, v{frame.version} found; "
+            "this worker is older than intake: upgrade it first"
         )
     return frame

@@ -111,8 +111,12 @@ class Order(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Readings(msgspec.Struct, frozen=True, array_like=True):
-    """The body of one record of `tocsin.readings.v1`: all that one frame says to one group of models."""
+    """The body of one record of `tocsin.readings.v1`: all that one frame says to one group of models.
 
+    `shard` tells whose clock it is: judge is as complete as its slowest shard.
+    """
+
+    shard: int
     clock: Clock
     readings: tuple[Reading, ...] = ()
     tallies: tuple[Tally, ...] = ()

@@ -1,0 +1,139 @@
+"""Bank: the detectors of one shard, built on first sight, one faulty one never costing the others their work.
+
+A detector that raises is deterministic: it would raise on every replay of the same record. So the fault becomes state: the
+(detector, model) is disabled, reported once, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from models.detector import Detector, Entry, Seat
+from tocsin.clock import Clock
+from tocsin.codec import pack
+from tocsin.config import Detection
+from tocsin.errors import StateError
+from tocsin.ids import uid
+from tocsin.reading import Fault, Reading
+from tocsin.rows import Rows
+from tocsin.state import Section, Sections
+
+MAX_MODELS = 1_000
+"""Models watched per shard; a flood of invented model names must not exhaust memory."""
+DISABLED = "disabled"
+DISABLED_VERSION = 1
+
+Key = tuple[str, str]
+"""(detector id, model or "" for a detector of the whole shard)."""
+
+
+@dataclass(slots=True)
+class Bank:
+    """One shard's detectors.
+
+    Attributes:
+        shard: its number.
+        settings: shards, budgets, and the detectors the operator left out.
+        entries: the rows of `models.registry.DETECTORS` that run in this stage.
+        detectors: those built so far.
+        disabled: those that raised, with what they raised.
+        models: every model seen, in order of appearance.
+    """
+
+    shard: int
+    settings: Detection
+    entries: Mapping[str, Entry]
+    detectors: dict[Key, Detector] = field(default_factory=dict)
+    disabled: dict[Key, str] = field(default_factory=dict)
+    models: dict[str, None] = field(default_factory=dict)
+
+    def observe(self, rows: Rows, clock: Clock, where: str) -> tuple[list[Reading], list[Fault]]:
+        """Returns what every live detector has to say about the rows, and who has just been disabled."""
+        readings: list[Reading] = []
+        faults: list[Fault] = []
+        crowded = self._crowded(rows.model)
+        for name, entry in self.entries.items():
+            if not (crowded and entry.scope == "model") and not self._is_disabled(name, rows.model):
+                key = (name, rows.model if entry.scope == "model" else "")
+                try:
+                    readings += self._at(key).observe(rows, clock)
+                except Exception as error:
+                    faults.append(self._disable(name, rows.model, error, clock, where))
+        return readings, faults
+
+    def tick(self, clock: Clock, where: str) -> list[Fault]:
+        """Tells every detector what time it is; returns who has just been disabled."""
+        faults: list[Fault] = []
+        for name, model in sorted(self.detectors):
+            try:
+                self.detectors[name, model].tick(clock)
+            except Exception as error:
+                faults.append(self._disable(name, model, error, clock, where))
+        return faults
+
+    def _is_disabled(self, name: str, model: str) -> bool:
+        return (name, model) in self.disabled or (name, "") in self.disabled
+
+    def _disable(self, name: str, model: str, error: Exception, clock: Clock, where: str) -> Fault:
+        text = f"{type(error).__name__}: {error}"[:200]
+        self.disabled[name, model] = text
+        self.detectors.pop((name, model), None)
+        return Fault(uid("fault", name, self.entries[name].version, model, where), name, model, where, clock.now_ms, text)
+
+    def _at(self, key: Key) -> Detector:
+        if key not in self.detectors:
+            self.detectors[key] = self._build(key)
+        return self.detectors[key]
+
+    def _build(self, key: Key) -> Detector:
+        name, model = key
+        entry = self.entries[name]
+        budget = self.settings.alerts_per_model_month if entry.scope == "model" else self.settings.alerts_fleet_month
+        return entry.build(Seat(self.shard, self.settings.shards, model, budget * entry.share))
+
+    def _crowded(self, model: str) -> bool:
+        if model not in self.models and len(self.models) < MAX_MODELS:
+            self.models[model] = None
+        return model not in self.models
+
+    def dump(self) -> Sections:
+        """Returns one section per detector id, and one for the disabled."""
+        sections = {DISABLED: Section(DISABLED_VERSION, pack((list(self.models), sorted(self.disabled.items()))))}
+        for name, entry in self.entries.items():
+            parts = {model: detector.dump() for (owner, model), detector in self.detectors.items() if owner == name}
+            if parts:
+                sections[f"detector/{name}"] = Section(entry.version, pack(parts))
+        return sections
+
+    def load(self, sections: Sections) -> list[str]:
+        """Replaces everything; returns a line for every section that was unknown, older, or damaged: those start cold."""
+        notes: list[str] = []
+        self.detectors = {}
+        models, disabled = msgspec.msgpack.decode(sections[DISABLED].data, type=tuple[list[str], list[tuple[Key, str]]])
+        self.models, self.disabled = dict.fromkeys(models), dict(disabled)
+        for section_id, section in sections.items():
+            name = section_id.removeprefix("detector/")
+            if section_id == DISABLED:
+                continue
+            if name not in self.entries:
+                notes.append(f"{section_id}: no such detector in this version; its state is dropped")
+            elif section.version != self.entries[name].version:
+                notes.append(f"{section_id}: v{self.entries[name].version} expected, v{section.version} found; it starts cold")
+            else:
+                notes += self._load_detector(name, section)
+        return notes
+
+    def _load_detector(self, name: str, section: Section) -> list[str]:
+        notes = []
+        for model, data in msgspec.msgpack.decode(section.data, type=dict[str, bytes]).items():
+            detector = self._build((name, model))
+            try:
+                detector.load(data)
+            except StateError as error:
+                notes.append(f"detector/{name} for {model or 'all models'}: {error}; it starts cold")
+                detector = self._build((name, model))
+            self.detectors[name, model] = detector
+        return notes

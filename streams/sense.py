@@ -1,0 +1,122 @@
+"""Sense: one fold per shard. Frames in, readings out: what one caller does is seen whole only here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from models.registry import DETECTORS
+
+from models.detector import Entry
+from streams.bank import Bank
+from streams.ledger import SECTION as LEDGER
+from streams.ledger import Ledger
+from streams.stage.machine import Outputs
+from tocsin.codec import pack
+from tocsin.config import Detection
+from tocsin.errors import VersionError
+from tocsin.event import Source
+from tocsin.frame import HASH, Control, Flag, Frame, decode_frame
+from tocsin.ids import group_of, uid
+from tocsin.reading import Fault, Loss, Order, Reading, Readings, Tally
+from tocsin.rows import Rows, rows_of
+from tocsin.state import Sections
+
+
+class SenseFold:
+    """One shard's ledger marks and detectors.
+
+    Attributes:
+        shard: its number = its partition.
+        settings: shards, groups, budgets.
+        ledger: what is applied, what time it is.
+        bank: the detectors.
+    """
+
+    def __init__(self, shard: int, settings: Detection, detectors: Mapping[str, Entry] = DETECTORS) -> None:
+        """Starts cold, with the detectors of this stage that the operator has not disabled."""
+        live = {name: e for name, e in detectors.items() if e.stage == "sense" and name not in settings.disabled}
+        self.shard = shard
+        self.settings = settings
+        self.ledger = Ledger()
+        self.bank = Bank(shard, settings, live)
+
+    def apply(self, body: bytes, where: str) -> Outputs:
+        """Returns one readings record per group of models that the frame says something to."""
+        frame = self._checked(decode_frame(body, where), where)
+        watermarks = self.ledger.watermarks(frame)
+        blocks = [self.ledger.fresh(rows_of(block, frame.sources), watermarks) for block in frame.blocks]
+        orders = self._orders(frame, self.ledger.fresh_controls(frame, watermarks))
+        readings, faults = self._observe([rows for rows in blocks if len(rows)], where)
+        idle = self.ledger.advance(frame, blocks)
+        if frame.ticks:
+            faults += self.bank.tick(self.ledger.clock, where)
+        faults += [self._idle_fault(source, where) for source in idle]
+        tallies = [_tally(rows) for rows in blocks if len(rows) and rows.kind == "inference"]
+        return Outputs(self._address(frame, readings, tallies, orders, faults))
+
+    def _observe(self, blocks: list[Rows], where: str) -> tuple[list[Reading], list[Fault]]:
+        readings: list[Reading] = []
+        faults: list[Fault] = []
+        for rows in blocks:
+            if rows.kind == "inference":
+                seen, broken = self.bank.observe(rows, self.ledger.clock, where)
+                readings += seen
+                faults += broken
+        return readings, faults
+
+    def _address(
+        self, frame: Frame, readings: list[Reading], tallies: list[Tally], orders: list[Order], faults: list[Fault]
+    ) -> dict[int, bytes]:
+        groups = self.settings.groups
+        losses = self._losses(frame)
+        onward = {}
+        for group in range(groups):
+            mine = tuple(reading for reading in readings if group_of(reading.model, groups) == group)
+            counts = tuple(tally for tally in tallies if group_of(tally.model, groups) == group)
+            news = (tuple(orders), tuple(faults), tuple(losses)) if group == 0 else ((), (), ())
+            if mine or counts or any(news) or frame.ticks:
+                onward[group] = pack(Readings(self.shard, self.ledger.clock, mine, counts, *news))
+        return onward
+
+    def _checked(self, frame: Frame, where: str) -> Frame:
+        found, wanted = (frame.shard, frame.shards, frame.hash), (self.shard, self.settings.shards, HASH)
+        if found != wanted:
+            raise VersionError(
+                f"{where}: frames of shard {wanted[0]} of {wanted[1]} by {wanted[2]} expected, shard {found[0]} of {found[1]} "
+                f"by {found[2]} found; changing detection.shards needs a new frames topic (another kafka.prefix)"
+            )
+        return frame
+
+    def _orders(self, frame: Frame, controls: list[Control]) -> list[Order]:
+        """Returns the controls that go on to triage: shard 0 speaks for all, for every shard is told the same."""
+        if self.shard != 0:
+            return []
+        return [Order(uid("order", frame.sources[c.source].topic_id, c.position), c.ts, c.kind, c.body) for c in controls]
+
+    def _losses(self, frame: Frame) -> list[Loss]:
+        if self.shard != 0:
+            return []
+        return [_loss(frame.sources[gap.source], gap.first, gap.last, gap.ts) for gap in frame.gaps]
+
+    def _idle_fault(self, source: Source, where: str) -> Fault:
+        name = f"{source.topic}-{source.partition}"
+        text = f"no progress of raw partition {name} for 60 s: it no longer holds the clock back"
+        return Fault(uid("idle", name, where), "ledger", "", where, self.ledger.clock.now_ms, text)
+
+    def dump(self) -> Sections:
+        """Returns the ledger marks and every detector's state."""
+        return {LEDGER: self.ledger.dump(), **self.bank.dump()}
+
+    def load(self, sections: Sections) -> list[str]:
+        """Replaces the state; returns a line for every section that starts cold."""
+        self.ledger.load(sections[LEDGER])
+        return self.bank.load({name: section for name, section in sections.items() if name != LEDGER})
+
+
+def _tally(rows: Rows) -> Tally:
+    skewed = int((rows.flags & Flag.SKEW != 0).sum())
+    return Tally(rows.model, len(rows), skewed, int(rows.ts.min()), int(rows.ts.max()))
+
+
+def _loss(source: Source, first: int, last: int, ts: int) -> Loss:
+    return Loss(uid("loss", source.topic_id, source.partition, first, last), source.topic, source.partition, first, last, ts)
