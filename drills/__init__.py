@@ -1,1 +1,1 @@
-"""Traffic and attack generators, scenarios: events out. Knows nothing of detectors."""
+"""Drills: traffic and attacks made from a seed. Produces events and the truth about them; knows nothing of detectors."""
