@@ -27,6 +27,11 @@ def topic_name(kafka: Kafka, key: str) -> str:
     return kafka.prefix + TOPICS[key].name
 
 
+def group_name(kafka: Kafka, role: str) -> str:
+    """Returns the consumer group of `intake` or of a stage; two Tocsins with different prefixes never share one."""
+    return f"{kafka.prefix}tocsin.{role}"
+
+
 def confluent_settings(kafka: Kafka) -> dict[str, Any]:
     """Returns what every confluent-kafka client needs to connect and log in."""
     settings: dict[str, Any] = {
