@@ -1,1 +1,1 @@
-"""Incidents, findings, formats, playbook: signals in, OCSF findings and containment proposals out. No numpy, no River, no Kafka."""
+"""Signals in, OCSF findings and containment proposals out: incidents, formats, playbook. No numpy, no River, no Kafka."""

@@ -1,0 +1,96 @@
+"""Proposal: containment that the playbook suggests. Unsigned, never executed here: detection does not command (DESIGN §7)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from alerts.incident import Incident, hex_of
+from alerts.playbook import play_for
+from alerts.privacy import show
+from tocsin.config import Privacy
+from tocsin.ids import uid
+
+NAMELESS = "unknown"
+"""The id kind of callers that a producer did not name: all of them together are one id, which nobody may throttle."""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Whom it is about.
+
+    Attributes:
+        caller: as `[privacy]` shows it.
+        id_kind: which identity that is.
+        hash: the keyed hash in hex, by which command finds the caller again.
+    """
+
+    caller: str
+    id_kind: str
+    hash: str
+
+
+class Proposal(msgspec.Struct, frozen=True):
+    """One suggestion; JSON on the proposals topic.
+
+    Attributes:
+        id: derived from incident, finding, action and callers.
+        model: `namespace/name@version`.
+        finding_uid: the incident it answers.
+        action: what to do.
+        targets: to whom.
+        ttl_s: for how long, seconds; always given.
+        reason: the finding's first sentence.
+        created: ledger time, Unix milliseconds.
+        expires: ledger time after which it must not be carried out, Unix milliseconds.
+        supersedes: id of the proposal it replaces, or "".
+        state: always `unsigned` here.
+    """
+
+    id: str
+    model: str
+    finding_uid: str
+    action: str
+    targets: tuple[Target, ...]
+    ttl_s: int
+    reason: str
+    created: int
+    expires: int
+    supersedes: str = ""
+    state: str = "unsigned"
+
+
+def targets_of(incident: Incident) -> tuple[str, ...]:
+    """Returns the hashes in hex of the callers to contain, ascending; empty when there is nothing to propose.
+
+    Nothing is proposed under a silence, after an analyst's verdict, on the word of moving detectors alone, or about callers
+    without a name.
+    """
+    play = play_for(incident.kind, incident.severity)
+    if play.action == "annotate" or incident.silence or incident.verdict or incident.is_only_moving():
+        return ()
+    return tuple(sorted(name for name, member in incident.top.items() if member.caller.id_kind != NAMELESS))
+
+
+def propose(incident: Incident, targets: tuple[str, ...], now: int, reason: str, privacy: Privacy) -> Proposal:
+    """Returns the proposal for an incident.
+
+    Args:
+        incident: what it answers; its `proposal` is the one replaced.
+        targets: non-empty, from `targets_of`.
+        now: ledger time, Unix milliseconds.
+        reason: one sentence.
+        privacy: how callers are shown.
+    """
+    play = play_for(incident.kind, incident.severity)
+    callers = [incident.top[name].caller for name in targets]
+    return Proposal(
+        id=uid("proposal", incident.uid, incident.sequence, play.action, *targets),
+        model=incident.model,
+        finding_uid=incident.uid,
+        action=play.action,
+        targets=tuple(Target(show(caller, privacy), caller.id_kind, hex_of(caller)) for caller in callers),
+        ttl_s=play.ttl_s,
+        reason=reason,
+        created=now,
+        expires=now + play.ttl_s * 1_000,
+        supersedes=incident.proposal,
+    )

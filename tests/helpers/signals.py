@@ -1,0 +1,100 @@
+"""Signals for the tests of triage: one line each, everything not under test defaulted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tocsin.clock import Clock
+from tocsin.codec import json_bytes
+from tocsin.event import Caller, Coordinates, Source
+from tocsin.ids import DEVELOPMENT_KEY, caller_hash, derive_key, uid
+from tocsin.reading import Fault, Loss, Order
+from tocsin.signal import Kind, Signal, Signals
+
+T0 = 1_795_418_000_000
+"""23 November 2026, 07:13 UTC."""
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+MODEL = "prod/fraud@7"
+KEY = derive_key(DEVELOPMENT_KEY, "caller")
+
+
+def caller(name: str = "acct-8841", id_kind: str = "api_key_hash") -> Caller:
+    """Returns a caller with the hash that intake would give it."""
+    return Caller(name, id_kind, caller_hash(KEY, id_kind, name))
+
+
+def coordinates(offset: int = 41, row: int = 0) -> Coordinates:
+    """Returns the coordinates of one row."""
+    return Coordinates(Source("id-of-topic", "ml.inference.v1", 3), offset, row)
+
+
+def probing(who: str | Caller = "acct-8841", at: int = T0, **changes: Any) -> Signal:
+    """Returns a signal of a caller that asks too fast, as `probe_rate` would send it."""
+    return _signal(caller(who) if isinstance(who, str) else who, at, changes)
+
+
+def drift(detector: str = "adwin", at: int = T0, **changes: Any) -> Signal:
+    """Returns a signal of a River detector about the confidence of a model."""
+    river = {
+        "kind": Kind.DRIFT,
+        "detector": detector,
+        "reference": "moving",
+        "claim": "calibrated",
+        "watches": "confidence",
+        "techniques": ("AML.T0031",),
+        "share": None,
+        "evidence": {"mean_before": 0.91, "mean_after": 0.72},
+    }
+    return _signal(None, at, river | changes)
+
+
+def _signal(who: Caller | None, at: int, changes: dict[str, Any]) -> Signal:
+    values: dict[str, Any] = {
+        "kind": Kind.PROBING,
+        "detector": "probe_rate",
+        "version": 1,
+        "reference": "own past",
+        "claim": "bound",
+        "false_alerts_per_month": 2.0,
+        "techniques": ("AML.T0040", "AML.T0024.002"),
+        "model": MODEL,
+        "watches": "caller rate",
+        "caller": who,
+        "ts": at,
+        "onset_ts": at - 5 * MINUTE,
+        "statistic": 12_400.0,
+        "threshold": 5_000.0,
+        "count": 412,
+        "share": 0.03,
+        "evidence": {},
+        "at": coordinates(),
+        "examples": (coordinates(40), coordinates(39)),
+    } | changes
+    return Signal(uid=uid("test", at, who and who.hash, *sorted(map(str, changes.items()))), **values)
+
+
+def signals(*fired: Signal, now: int = T0, orders: tuple[Order, ...] = (), **rest: Any) -> Signals:
+    """Returns one record for triage at a ledger time."""
+    return Signals(Clock(now, now, 1_000), fired, orders, **rest)
+
+
+def order(kind: str, at: int = T0, **body: Any) -> Order:
+    """Returns a control order as sense passes it on."""
+    return Order(uid("order", kind, at, *sorted(map(str, body.items()))), at, kind, json_bytes(body))
+
+
+def silence(name: str = "s1", until: int = T0 + 24 * HOUR, **body: Any) -> Order:
+    """Returns the order that puts a silence in force."""
+    return order("silence", id=name, until=until, reason="load test", author="ana", **body)
+
+
+def fault(at: int = T0, detector: str = "adwin", model: str = MODEL) -> Fault:
+    """Returns the news that a detector raised and is disabled."""
+    where = "tocsin.frames.v1-2@977"
+    return Fault(uid("fault", detector, model, at), detector, model, where, at, "ValueError: no\nsuch thing")
+
+
+def loss(first: int = 100, last: int = 1_303, at: int = T0) -> Loss:
+    """Returns the news that raw records were gone before they were read."""
+    return Loss(uid("loss", first, last), "ml.inference.v1", 3, first, last, at)
