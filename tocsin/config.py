@@ -80,7 +80,7 @@ class Privacy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unknown: Literal["clear", "hmac"] = "clear"
 
 
-class Console(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The loopback HTTP endpoints, `[http]`: /livez, /readyz, /metrics. Port 0 chooses a free one; -1 turns them off."""
 
     host: str = "127.0.0.1"
@@ -95,7 +95,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     topic: tuple[RawTopic, ...] = ()
     detection: Detection = Detection()
     privacy: Privacy = Privacy()
-    http: Console = Console()
+    http: Http = Http()
     key_file: str = "tocsin.key"
     data_dir: str = ".tocsin"
     instance: str = "tocsin-1"
