@@ -65,7 +65,10 @@ def feed(brokers: str, topic: str, count: int, rate: float, seed: int, log: Path
             value, events = record(number, rng)
             number += max(len(events), 1)
             producer.produce(
-                topic, value, partition=rng.randrange(PARTITIONS), on_delivery=lambda e, m, events=events: delivered(e, m, events)
+                topic,
+                value,
+                partition=rng.randrange(PARTITIONS),
+                on_delivery=lambda e, m, events=events: delivered(e, m, events),
             )
             producer.poll(0)
             ahead = started + number / rate - time.monotonic()

@@ -182,4 +182,6 @@ def check_sends(topic: str, made: Iterable[Recomputed], records: list[Rec], repo
     if topic == "alerts":
         by_uid: dict[str, bytes] = {}
         uids = [(json.loads(value)["metadata"]["uid"], value) for _, value in found]
-        report.expect("equal uids with other bytes", extra=[uid for uid, value in uids if by_uid.setdefault(uid, value) != value])
+        report.expect(
+            "equal uids with other bytes", extra=[uid for uid, value in uids if by_uid.setdefault(uid, value) != value]
+        )

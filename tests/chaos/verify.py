@@ -1,0 +1,51 @@
+"""Verify: reads all of one deployment's topics and runs every check. One line of counts, then the differences if any."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from streams.clients import group_name, topic_name
+from streams.positions import committed
+from streams.stages import STAGES
+from tests.chaos.dump import Rec, dump
+from tests.chaos.states import check_committed, check_states, read_snapshots
+from tests.chaos.verifier import Fed, Recomputed, Report, check_ledger, check_links, check_sends, recompute
+from tocsin.config import Config
+from tocsin.ids import derive_key
+
+PEOPLE = ("alerts", "alerts_ecs", "proposals")
+"""Topics that triage alone writes; nothing but what was recomputed may stand there."""
+
+
+def read_log(path: Path, topic_id: str) -> Fed:
+    """Returns what a feeder's log says was acknowledged under one topic id."""
+    fed: Fed = {}
+    for line in path.read_text().splitlines():
+        partition, offset, events = json.loads(line)
+        fed[topic_id, partition, offset] = events
+    return fed
+
+
+def verify(config: Config, key: bytes, fed: Fed) -> Report:
+    """Returns the report on one deployment whose processes have drained and stopped."""
+    report = Report()
+
+    def read(topic_key: str) -> list[Rec]:
+        return dump(config.kafka.brokers, topic_name(config.kafka, topic_key))
+
+    topics = {name: read(name) for name in ("frames", "readings", "signals", "dead_letters", *PEOPLE)}
+    check_ledger(fed, topics["frames"], topics["dead_letters"], report)
+    made: list[Recomputed] = []
+    for name, stage in STAGES.items():
+        snapshots = read_snapshots(derive_key(key, "state"), name, read(stage.state), report)
+        computed = recompute(name, config, topics[stage.input], set(snapshots), report)
+        if stage.onward:
+            check_links(name, computed, topics[stage.onward], report)
+        check_states(name, computed, snapshots, report)
+        positions = committed(config.kafka, group_name(config.kafka, name), [topic_name(config.kafka, stage.input)])
+        check_committed(name, {partition: offset for (_, partition), offset in positions.items()}, snapshots, report)
+        made.append(computed)
+    for topic in PEOPLE:
+        check_sends(topic, made, topics[topic], report)
+    return report
