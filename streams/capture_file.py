@@ -133,7 +133,7 @@ def is_capture(path: Path) -> bool:
             first = file.readline()
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror}") from error
-    return _SUM in first and b'"value_b64":' in first or first.startswith(b'{"trailer":')
+    return (_SUM in first and b'"value_b64":' in first) or first.startswith(b'{"trailer":')
 
 
 def _encode(record: Captured) -> bytes:

@@ -69,7 +69,8 @@ def simulate_to_file(name: str, plan: Plan, path: Path) -> Sent:
         FileError: the file cannot be written.
     """
     checked(name, plan)
-    began, events, attack = time.monotonic(), 0, list[str]()
+    attack: list[str] = []
+    began, events = time.monotonic(), 0
     try:
         with path.open("wb") as file:
             for batch in play(name, plan):
@@ -106,7 +107,8 @@ def simulate_to_topic(
     """
     checked(name, plan)
     sender = _Sender(kafka, topic)
-    began, events, attack = time.monotonic(), 0, list[str]()
+    attack: list[str] = []
+    began, events = time.monotonic(), 0
     for batch in play(name, plan):
         for first, end in _due(batch.ts, plan.start_ms, speed, began):
             sender.send(batch, first, end)
@@ -165,6 +167,8 @@ class _Sender:
                 "partition": zlib.crc32(caller) % self.partitions,
                 "key": caller,
                 "value": batch.lines[number],
+                # A topic with CreateTime then has event time as its append time; LogAppendTime topics overwrite it.
+                "timestamp": batch.ts[number],
                 "on_delivery": self._delivered,
             }
             self._hand_over(event)
