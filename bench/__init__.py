@@ -1,0 +1,1 @@
+"""Benchmarks: what an event costs here, and what it costs the way one would write it today. `make bench`."""

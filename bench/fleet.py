@@ -1,0 +1,176 @@
+"""Fleet: Tocsin's own processes — one per stage, so that each part's CPU can be told apart — and how far they have got.
+
+Progress is read off the topics, not asked of the processes: rows in `frames` are what intake has done, tallied rows in
+`readings` are what sense has done. CPU is user + system time of the whole process from /proc, all threads.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+from confluent_kafka import Consumer
+
+from bench.kafka import Got, reader, take
+from streams.clients import topic_name
+from streams.key_file import write_key
+from streams.stage.machine import Link
+from tocsin.codec import unpack
+from tocsin.config import Kafka
+from tocsin.frame import decode_frame
+from tocsin.reading import Readings
+
+TOCSIN: Final = Path(sys.executable).with_name("tocsin")
+TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
+SAMPLE_S: Final = 0.1
+STALL_S: Final = 60.0
+PARTS: Final[dict[str, tuple[str, ...]]] = {
+    "intake": ("intake",),
+    "sense": ("worker", "--stage", "sense"),
+    "judge": ("worker", "--stage", "judge"),
+    "triage": ("worker", "--stage", "triage"),
+}
+
+CONFIG: Final = """
+key_file = "{home}/tocsin.key"
+data_dir = "{home}/data"
+instance = "bench"
+[kafka]
+brokers = "{brokers}"
+prefix = "{prefix}"
+[[topic]]
+name = "{topic}"
+format = "canonical"
+[http]
+intake_port = -1
+worker_port = -1
+"""
+
+
+class Sample(NamedTuple):
+    """Where everything stood at one moment.
+
+    Attributes:
+        at: seconds, monotonic.
+        framed: rows in `frames`.
+        sensed: rows that readings speak of.
+        cpu: part → CPU seconds since its start.
+    """
+
+    at: float
+    framed: int
+    sensed: int
+    cpu: dict[str, float]
+
+
+@dataclass
+class Fleet:
+    """Running processes of one deployment; as a context manager they run inside and are gone after.
+
+    Attributes:
+        kafka: broker and prefix; a fresh prefix is a fresh deployment.
+        topic: the raw topic to read.
+        processes: part → process.
+        samples: taken by `watch`.
+    """
+
+    kafka: Kafka
+    topic: str
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    samples: list[Sample] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        """Creates key and topics, then starts one process per part."""
+        self._home = tempfile.TemporaryDirectory(prefix="tocsin-bench-", ignore_cleanup_errors=True)
+        home = Path(self._home.name)
+        self._config = home / "tocsin.toml"
+        self._config.write_text(
+            CONFIG.format(home=home, brokers=self.kafka.brokers, prefix=self.kafka.prefix, topic=self.topic)
+        )
+        write_key(home / "tocsin.key")
+        self._tocsin("topics", "create")
+        self._log = (home / "log").open("wb")
+        for part, arguments in PARTS.items():
+            command = [str(TOCSIN), *arguments, "--config", str(self._config)]
+            self.processes[part] = subprocess.Popen(command, stdout=self._log, stderr=self._log)
+        self._reader = reader(self.kafka.brokers, topic_name(self.kafka, "frames"), topic_name(self.kafka, "readings"))
+        self._framed = self._sensed = 0
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Ends the processes; nothing they hold is needed again."""
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._reader.close()
+        self._log.close()
+        self._home.cleanup()
+
+    def watch(self, done: Callable[[Sample], bool]) -> list[Sample]:
+        """Returns samples taken every 100 ms until `done` says so of the last one.
+
+        Raises:
+            RuntimeError: a process ended, or nothing moved for a minute.
+        """
+        moved = time.monotonic()
+        while not self.samples or not done(self.samples[-1]):
+            before = self._framed + self._sensed
+            self._count(self._reader, time.monotonic() + SAMPLE_S)
+            now = time.monotonic()
+            if self._framed + self._sensed > before:
+                moved = now
+            self.samples.append(Sample(now, self._framed, self._sensed, {p: _cpu_s(x.pid) for p, x in self._alive().items()}))
+            if now - moved > STALL_S:
+                raise RuntimeError(f"{self.topic}: progress expected within {STALL_S:.0f} s; stalled at {self.samples[-1]}")
+        return self.samples
+
+    def rss_mb(self) -> dict[str, float]:
+        """Returns part → resident memory now, MB."""
+        pages = {part: int(Path(f"/proc/{x.pid}/statm").read_text().split()[1]) for part, x in self.processes.items()}
+        return {part: count * os.sysconf("SC_PAGE_SIZE") / 1e6 for part, count in pages.items()}
+
+    def _count(self, consumer: Consumer, until: float) -> None:
+        while (left := until - time.monotonic()) > 0:
+            for record in take(consumer, 200, min(left, 0.02)):
+                framed, sensed = _rows(record)
+                self._framed += framed
+                self._sensed += sensed
+
+    def _alive(self) -> dict[str, subprocess.Popen[bytes]]:
+        for part, process in self.processes.items():
+            if process.poll() is not None:
+                said = (Path(self._home.name) / "log").read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"tocsin {part} must run; it ended with {process.returncode} and said: {said}")
+        return self.processes
+
+    def _tocsin(self, *arguments: str) -> None:
+        command = [str(TOCSIN), *arguments, "--config", str(self._config)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"{' '.join(arguments)}: ended with {done.returncode} and said: {done.stdout}{done.stderr}")
+
+
+def _rows(record: Got) -> tuple[int, int]:
+    """Returns how many rows a record of `frames` or `readings` speaks of, as (framed, sensed)."""
+    if "frames" in record.topic:
+        return sum([block.rows for block in decode_frame(record.value, record.where).blocks]), 0
+    body = unpack(record.value, Link, record.where).body
+    return 0, sum([tally.rows for tally in unpack(body, Readings, record.where).tallies])
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S

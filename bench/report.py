@@ -1,0 +1,99 @@
+"""Report: the measured tables of docs/benchmarks.md. The prose around them is written by people and stays as it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from bench import results
+from bench.latency import Latency
+from bench.many import Many
+from bench.memory import Memory
+from bench.peer import PEERS, Cost
+from bench.results import Result
+from bench.saturation import Saturation
+from bench.steps import ROWS, Step
+
+DOCUMENT: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+_MARKED = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+Lines = Sequence[Sequence[object]]
+
+
+def write() -> None:
+    """Replaces every table in docs/benchmarks.md that there are results for."""
+    found = {part: result for part in results.KINDS if (result := results.load(part))}
+    DOCUMENT.write_text(fill(DOCUMENT.read_text(), {part: table(part, result) for part, result in found.items()}))
+
+
+def fill(text: str, tables: dict[str, str]) -> str:
+    """Returns the text with each `<!-- table PART -->…<!-- end -->` holding its table; parts without one stay as they are."""
+    return _MARKED.sub(lambda found: f"{found[1]}{tables[found[2]]}{found[3]}" if found[2] in tables else found[0], text)
+
+
+def table(part: str, result: Result) -> str:
+    """Returns one part's table in Markdown, with the command, the machine and the commit under it."""
+    header, *lines = RENDER[part](result.value)
+    rows = [header, ["---"] * len(header), *lines]
+    drawn = "".join("| " + " | ".join(str(cell) for cell in row) + " |\n" for row in rows)
+    return f"{drawn}\n`{result.command}` on {result.machine}, commit `{result.commit}`.\n"
+
+
+def _saturation(value: Saturation) -> Lines:
+    def peer(name: str, cost: Cost) -> Sequence[object]:
+        ours = f"{cost.us / value.tocsin.total:.1f} x" if value.tocsin else "-"
+        return PEERS[name].title, f"{cost.us:.1f}", f"{cost.per_s:,.0f}", ours
+
+    ours = value.tocsin
+    parts = (
+        f"intake {ours.intake:.2f}, sense {ours.sense:.2f}, judge {ours.judge:.2f}, triage {ours.triage:.2f}" if ours else ""
+    )
+    return [
+        ["contender", "CPU us per event", "events/s", "of Tocsin's cost"],
+        peer("faust", value.faust),
+        peer("quix", value.quix),
+        [f"Tocsin ({parts})", f"{ours.total:.2f}", f"{ours.per_s:,.0f}", "1 x"] if ours else ["Tocsin", "not yet", "-", "-"],
+    ]
+
+
+def _many(value: Many) -> Lines:
+    cost = value.cost
+    cells = [f"{cell:.1f}" for cell in (cost.intake, cost.sense, cost.judge, cost.triage, cost.total)]
+    return [
+        ["models x events/s", "intake", "sense", "judge", "triage", "total, CPU us per event"],
+        [f"{value.models} x {value.per_model_s} for {value.seconds} s", *cells],
+    ]
+
+
+def _latency(value: Latency) -> Lines:
+    alert = "-" if value.alert_p99 is None else f"{value.alert_p99:.0f} (over {value.alerts} findings)"
+    return [
+        ["events/s", "reading p50, ms", "reading p99, ms", "alert p99, ms"],
+        [f"{value.per_s:,} for {value.seconds} s", f"{value.reading_p50:.0f}", f"{value.reading_p99:.0f}", alert],
+    ]
+
+
+def _memory(value: Memory) -> Lines:
+    cells = [f"{cell:.0f}" for cell in (value.before_mb, value.after_mb, value.peak_mb)]
+    return [
+        ["events", "callers", "RSS before, MB", "RSS after, MB", "RSS peak, MB", "snapshot, MB", "fold, CPU us per event"],
+        [f"{value.events:,}", f"{value.callers:,}", *cells, f"{value.snapshot_mb:.1f}", f"{value.us:.2f}"],
+    ]
+
+
+def _steps(value: list[Step]) -> Lines:
+    return [
+        ["part", "step", *(f"{rows} rows/frame, us" for rows in ROWS)],
+        *([step.part, step.name, *(f"{step.us[rows]:.2f}" for rows in ROWS)] for step in value),
+    ]
+
+
+RENDER: Final[dict[str, Callable[[Any], Lines]]] = {
+    "light": _saturation,
+    "full": _saturation,
+    "many": _many,
+    "latency": _latency,
+    "rss": _memory,
+    "steps": _steps,
+}

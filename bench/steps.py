@@ -1,0 +1,106 @@
+"""Steps: what each piece of the path costs on its own, in one process without Kafka. Shows where the next halving is.
+
+A step is timed over whole frames of 512, 128 and 32 rows; the fastest of several passes is reported, which is the cost on
+an undisturbed core. What Faust, the Kafka clients and snapshots add is the difference to the `light` part.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Final
+
+import msgspec
+from models.registry import DETECTORS
+
+from bench.events import Traffic
+from bench.frames import MODEL, Cut, cuts, frame_of
+from models.detector import Entry, Seat
+from streams.ledger import Ledger
+from streams.stage.machine import Record
+from streams.stages import STAGES
+from tocsin.clock import Clock
+from tocsin.config import Config, Detection
+from tocsin.frame import decode_frame, encode_frame
+from tocsin.rows import rows_of
+
+ROWS: Final = (512, 128, 32)
+PASSES: Final = 3
+CONFIG: Final = Config(detection=Detection(shards=1, groups=1))
+
+Run = Callable[[], object]
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One step's CPU microseconds per event, by rows per frame."""
+
+    part: str
+    name: str
+    us: dict[int, float]
+
+
+def measure(events: int) -> list[Step]:
+    """Returns every step's cost over `events` events of one model in one shard."""
+    found: dict[tuple[str, str], dict[int, float]] = {}
+    for rows in ROWS:
+        for part, name, run in _steps(list(cuts(Traffic(events), 1, rows))):
+            found.setdefault((part, name), {})[rows] = min(_timed(run) for _ in range(PASSES)) / events * 1e6
+    return [Step(part, name, us) for (part, name), us in found.items()]
+
+
+def _timed(run: Run) -> float:
+    start = time.process_time()
+    run()
+    return time.process_time() - start
+
+
+def _steps(pieces: list[Cut]) -> Iterator[tuple[str, str, Run]]:
+    """Yields (part, name, what to time); each run starts from fresh state."""
+    values = [encode_frame(frame_of(piece, 1)) for piece in pieces]
+    readings = _through("sense", values)
+    signals = _through("judge", readings)
+    yield "intake", "columns to wire bytes", partial(_encode, pieces)
+    yield "sense", "wire bytes to columns", partial(_decode, values)
+    for name, entry in DETECTORS.items():
+        if entry.stage == "sense":
+            yield "sense", name, partial(_detector, entry, pieces)
+    yield "sense", "watermarks and clock", partial(_ledger, pieces)
+    for stage, inputs in (("sense", values), ("judge", readings), ("triage", signals)):
+        yield stage, "the whole fold", partial(_through, stage, inputs)
+
+
+def _through(stage: str, values: list[bytes]) -> list[bytes]:
+    """Returns what a cold stage sends onward when it reads these values from offset 0."""
+    machine = STAGES[stage].machine(0, CONFIG)
+    sends = [send for offset, value in enumerate(values) for send in machine.step(Record(f"{stage}-0@{offset}", offset, value))]
+    return [send.value for send in sends if send.topic == STAGES[stage].onward]
+
+
+def _encode(pieces: list[Cut]) -> None:
+    for piece in pieces:
+        encode_frame(frame_of(piece, 1))
+
+
+def _decode(values: list[bytes]) -> None:
+    for value in values:
+        frame = decode_frame(value, "bench-0@0")
+        for block in frame.blocks:
+            rows_of(block, frame.sources)
+
+
+def _ledger(pieces: list[Cut]) -> None:
+    ledger = Ledger()
+    for frame, rows in ((frame_of(piece, 1), piece.rows) for piece in pieces):
+        ledger.advance(frame, [ledger.fresh(rows, ledger.watermarks(frame))])
+
+
+def _detector(entry: Entry, pieces: list[Cut]) -> None:
+    detector = entry.build(Seat(model=MODEL))
+    now = 0
+    for piece in pieces:
+        detector.observe(piece.rows, Clock(now, now, 0))
+        if piece.tick_ms:
+            clock = Clock(piece.tick_ms, piece.tick_ms, piece.tick_ms - now if now else 0)
+            now = piece.tick_ms
+            detector.tick(clock)
