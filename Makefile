@@ -57,7 +57,7 @@ unit: $(READY) ## the tests alone; ARGS='-k probe' narrows them
 	$(BIN)/python -m pytest $(ARGS)
 
 chaos: $(READY) ## a hundred kills on a real Kafka, then an independent verifier
-	$(BIN)/python -m tests.e2e.chaos $(ARGS)
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 bench: $(READY) ## cost per event against naive Faust and Quix Streams, both with River
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'

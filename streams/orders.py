@@ -1,0 +1,80 @@
+"""Orders: what an operator tells the folds, written to the control topic and read back from it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from confluent_kafka import KafkaException, Producer
+
+from streams.clients import producer_settings, topic_name
+from streams.scan import scan
+from tocsin.codec import json_bytes
+from tocsin.config import Kafka
+from tocsin.control import CONTROLS, ControlBody, RemoveSilence, Silence, control_body
+from tocsin.errors import BrokerError, RejectError
+
+SEND_S: Final = 10.0
+KINDS: Final = {body: kind for kind, body in CONTROLS.items()}
+
+
+class _Order(msgspec.Struct):
+    kind: str
+    body: msgspec.Raw
+
+
+def send_order(kafka: Kafka, body: ControlBody) -> int:
+    """Writes one order durably and returns its offset in the control topic.
+
+    Raises:
+        BrokerError: it was not acknowledged within ten seconds.
+    """
+    topic = topic_name(kafka, "control")
+    placed: list[int] = []
+    failed: list[str] = []
+    # A person waits: unlike the ledger's producer this one gives up, and says so.
+    producer = Producer({**producer_settings(kafka), "message.timeout.ms": int(SEND_S * 1000)})
+    try:
+        producer.produce(
+            topic,
+            json_bytes({"kind": KINDS[type(body)], "body": body}),
+            partition=0,
+            on_delivery=lambda error, message: failed.append(str(error)) if error else placed.append(message.offset() or 0),
+        )
+        producer.flush(SEND_S + 1)
+    except KafkaException as error:
+        failed.append(error.args[0].str())
+    if not placed:
+        producer.purge()
+        raise BrokerError(f"Kafka at {kafka.brokers}: {topic}: the order was not taken: {', '.join(failed) or 'no answer'}")
+    return placed[0]
+
+
+def read_orders(kafka: Kafka) -> list[ControlBody]:
+    """Returns every order in the control topic, oldest first; what is not an order is passed over, as intake does.
+
+    Raises:
+        BrokerError: the topic cannot be read.
+    """
+    orders = []
+    for message in scan(kafka, topic_name(kafka, "control")):
+        try:
+            order = msgspec.json.decode(message.value() or b"", type=_Order)
+            orders.append(control_body(order.kind, bytes(order.body)))
+        except (RejectError, msgspec.DecodeError):
+            continue
+    return orders
+
+
+def silences(orders: list[ControlBody], now_ms: int) -> list[Silence]:
+    """Returns the silences that hold now, in the order in which they were given."""
+    held: dict[str, Silence] = {}
+    for order in orders:
+        match order:
+            case Silence():
+                held[order.id] = order
+            case RemoveSilence():
+                held.pop(order.id, None)
+            case _:
+                continue
+    return [silence for silence in held.values() if silence.until > now_ms]
