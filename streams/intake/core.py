@@ -1,0 +1,123 @@
+"""Core: intake without Kafka. Raw records in; frames, refusals and the time reached out. Live and replay run this same code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from streams.intake.decode import decode
+from streams.intake.formats import FORMATS
+from streams.intake.formats.fields import check_mapping
+from streams.intake.framer import Framer
+from streams.intake.record import RawRecord, Rejected
+from streams.topics import TOPICS
+from tocsin.config import Config, RawTopic
+from tocsin.errors import ConfigError, RejectError
+from tocsin.event import ControlEvent, Source
+from tocsin.frame import Frame
+
+TICK_MS = 1000
+
+
+def raw_topics(config: Config) -> dict[str, RawTopic]:
+    """Returns every topic that intake reads: the configured ones, labels and control, by full name.
+
+    Raises:
+        ConfigError: a format that does not exist, or a mapping with an unknown field.
+    """
+    prefix = config.kafka.prefix
+    topics = {topic.name: topic for topic in config.topic}
+    for topic in config.topic:
+        if topic.format not in {*FORMATS, "sniff"}:
+            raise ConfigError(f"topic {topic.name!r}: format: one of sniff, {', '.join(FORMATS)}; got {topic.format!r}")
+        check_mapping(topic)
+    for name in ("labels", "control"):
+        full = prefix + TOPICS[name].name
+        topics.setdefault(full, RawTopic(name=full, format=name))
+    return topics
+
+
+class Core:
+    """Reads records and keeps what comes of them until it is taken.
+
+    Attributes:
+        framer: where rows wait.
+        rejected: refusals not yet taken.
+        reached: source number → how far its time has come, Unix milliseconds.
+    """
+
+    def __init__(self, config: Config, key: bytes) -> None:
+        """Starts empty.
+
+        Args:
+            config: for topics, formats, shards and the clock.
+            key: `tocsin.ids.derive_key(deployment key, "caller")`.
+        """
+        self.framer = Framer(config.detection.shards, key)
+        self.rejected: list[Rejected] = []
+        self.reached: dict[int, int] = {}
+        self._topics = raw_topics(config)
+        self._event_clock = config.clock == "event"
+
+    @property
+    def now_ms(self) -> int:
+        """Returns the latest time reached on any raw partition, Unix milliseconds; 0 before the first record."""
+        return max(self.reached.values(), default=0)
+
+    def feed(self, source: int, offset: int, append_ms: int, value: bytes | None) -> None:
+        """Takes one record of the raw partition that `framer.number` calls `source`."""
+        raw = self.framer.sources[source]
+        self._reach(source, append_ms)
+        for row, found in decode(value, self._topics[raw.topic]):
+            if isinstance(found, RejectError):
+                refusal = Rejected(raw, offset, row, append_ms, value or b"", found.reason, found.detail)
+                self.rejected.append(refusal)
+            elif isinstance(found, ControlEvent):
+                self.framer.control(found, source, offset, row or 0, append_ms)
+            else:
+                self.framer.add_event(found, source, offset, row or 0, self._reach(source, append_ms, found.ts))
+
+    def _reach(self, source: int, append_ms: int, claimed: int | None = None) -> int:
+        """Returns the time by which a row is judged: when it was appended, or, where event time is the clock, its own."""
+        now = append_ms if not self._event_clock else claimed if claimed is not None else self.reached.get(source, 0)
+        self.reached[source] = max(now, self.reached.get(source, 0))
+        return now
+
+    def take(self) -> tuple[list[tuple[int, Frame]], list[Rejected]]:
+        """Returns the (shard, frame) pairs and the refusals since the last call."""
+        taken = self.framer.cut, self.rejected
+        self.framer.cut, self.rejected = [], []
+        return taken
+
+
+def frames_of(
+    records: Iterable[RawRecord], config: Config, key: bytes, rejected: list[Rejected] | None = None
+) -> Iterator[tuple[int, Frame]]:
+    """Yields the frames that intake would write for these records, merged in the order given; ticks by append time.
+
+    Args:
+        records: in ledger order, by append time; per raw partition by offset.
+        config: as for intake.
+        key: `tocsin.ids.derive_key(deployment key, "caller")`.
+        rejected: refusals are appended to it.
+    """
+    core = Core(config, key)
+    refusals = [] if rejected is None else rejected
+    ticked = 0
+    for record in records:
+        source = core.framer.number(Source(record.topic_id, record.topic, record.partition))
+        core.feed(source, record.offset, record.append_ms, record.value)
+        now = core.now_ms
+        if not ticked or now - ticked >= TICK_MS:
+            ticked = now
+            core.framer.tick(core.reached)
+        frames, refused = core.take()
+        refusals.extend(refused)
+        yield from frames
+    core.framer.tick(core.reached)
+    yield from core.take()[0]
+
+
+def records_of_lines(lines: Iterable[bytes], topic: str) -> Iterator[RawRecord]:
+    """Yields one record per non-empty line, as if the lines had been appended to one partition; meant for `clock = "event"`."""
+    for offset, line in enumerate(line for line in lines if line.strip()):
+        yield RawRecord(topic, topic, 0, offset, 0, line)

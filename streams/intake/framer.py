@@ -1,0 +1,294 @@
+"""Framer: rows in, frames out. Pure: it knows no Kafka and no clock.
+
+What holds, whoever calls and however often:
+1. A caller's rows go to one shard, in the order in which they came; a shard is one FIFO buffer, cut at MAX_ROWS or MAX_BYTES
+   and wherever `flush` is called. Where the cuts fall changes nothing else.
+2. Rows of one raw partition arrive with rising positions, so in every shard each row of a frame stands, per raw partition,
+   below every row of the next frame: one watermark per raw partition is enough for a fold.
+3. Controls, gaps and ticks go to every shard and close its buffer: what came before them is in that frame or an earlier one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from streams.intake.columns import Columns, Known, Row, Schema, block_of, columns_of, joined, schema_of
+from tocsin.event import ControlEvent, InferenceEvent, LabelEvent, Source, position_of
+from tocsin.frame import FRAME_VERSION, HASH, MAX_BYTES, MAX_ROWS, Block, Control, Frame, Gap, Tick
+from tocsin.ids import caller_hash, shard_of
+from tocsin.rows import category_code
+
+MAX_SOURCES: Final = 256
+"""A block's source column is one byte wide."""
+CACHED: Final = 1 << 16
+"""Callers remembered in each of two generations; a caller seen again moves to the younger one."""
+
+
+class Layout(NamedTuple):
+    """How rows that name their features in one particular order fit a schema.
+
+    Attributes:
+        schema: the block they belong to.
+        get: picks a row's values in the schema's written order; None when they already stand so.
+    """
+
+    schema: Schema
+    get: Callable[[Mapping[str, float | None]], Iterable[float | None]] | None
+
+
+class _Pile:
+    """Rows of one schema waiting in one shard."""
+
+    __slots__ = ("pieces", "rows")
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.pieces: list[Columns] = []
+
+
+class _Shard:
+    """One FIFO buffer."""
+
+    __slots__ = ("bytes", "piles", "rows", "sources")
+
+    def __init__(self) -> None:
+        self.piles: dict[Schema, _Pile] = {}
+        self.sources: set[int] = set()
+        self.rows = 0
+        self.bytes = 0
+
+
+class Framer:
+    """Routes rows by caller and cuts frames.
+
+    Attributes:
+        sources: every raw partition met so far; its index is its number here.
+        cut: frames that are ready, as (shard, frame), in order. The caller takes them away.
+    """
+
+    def __init__(self, shards: int, key: bytes) -> None:
+        """Starts empty.
+
+        Args:
+            shards: how many shards the ledger has.
+            key: `tocsin.ids.derive_key(deployment key, "caller")`.
+        """
+        self.sources: list[Source] = []
+        self.cut: list[tuple[int, Frame]] = []
+        self._numbers: dict[Source, int] = {}
+        self._key = key
+        self._shards = [_Shard() for _ in range(shards)]
+        self._young: dict[tuple[str, str], Known] = {}
+        self._old: dict[tuple[str, str], Known] = {}
+        self._schemas: dict[tuple[str, ...], Schema] = {}
+        self._layouts: dict[tuple[str, ...], Layout] = {}
+
+    def number(self, source: Source) -> int:
+        """Returns the raw partition's number here."""
+        if source not in self._numbers:
+            self._numbers[source] = len(self.sources)
+            self.sources.append(source)
+        return self._numbers[source]
+
+    def rows(self, shard: int) -> int:
+        """Returns how many rows wait in a shard."""
+        return self._shards[shard].rows
+
+    def known(self, caller_id: str, id_kind: str) -> Known:
+        """Returns the caller, hashed once while it stays in the cache; the id has been checked."""
+        name = (caller_id, id_kind)
+        known = self._young.get(name)
+        if known is None:
+            known = self._old.pop(name, None) or self._hashed(caller_id, id_kind)
+            if len(self._young) >= CACHED:
+                self._old, self._young = self._young, {}
+            self._young[name] = known
+        return known
+
+    def _hashed(self, caller_id: str, id_kind: str) -> Known:
+        hash64 = caller_hash(self._key, id_kind, caller_id)
+        return Known(caller_id, id_kind, hash64, shard_of(hash64, len(self._shards)), 4 * len(caller_id) + 32)
+
+    def add(self, schema: Schema, row: Row, extra: int = 0) -> None:
+        """Takes one row.
+
+        Args:
+            schema: of the row.
+            row: see `streams.intake.columns.Row`.
+            extra: bytes of its label and texts.
+        """
+        known = row[4]
+        shard = self._shards[known.shard]
+        cost = schema.row_size + known.size + extra
+        if shard.rows >= MAX_ROWS or shard.bytes + cost + schema.size > MAX_BYTES:
+            self.flush(known.shard)
+        pile = shard.piles.get(schema) or self._pile(shard, schema)
+        if row[0] not in shard.sources:
+            if len(shard.sources) == MAX_SOURCES:
+                self.flush(known.shard)
+                pile = self._pile(shard, schema)
+            shard.sources.add(row[0])
+        pile.rows.append(row)
+        shard.rows += 1
+        shard.bytes += cost
+
+    def _pile(self, shard: _Shard, schema: Schema) -> _Pile:
+        pile = shard.piles[schema] = _Pile()
+        shard.bytes += schema.size
+        return pile
+
+    def add_event(self, event: InferenceEvent | LabelEvent, source: int, offset: int, row: int, append_ms: int) -> None:
+        """Takes one checked event with its coordinates; `source` is from `number`."""
+        if isinstance(event, LabelEvent):
+            known = self.known(event.labeller_id, "service")
+            texts: tuple[str, ...] = (event.event_id,)
+            layout = self.layout("label", event.model, (), ("event_id",))
+            values: Iterable[float | None] = ()
+            measured: tuple[float | None, float | None, int] = (None, None, 0)
+        else:
+            known, wire = self.known(event.caller_id, event.id_kind), _wire(event.features)
+            spoken = bool(event.prompt or event.completion)
+            texts = (event.prompt, event.completion) if spoken else ()
+            layout = self.layout("inference", event.model, tuple(wire), ("prompt", "completion") if spoken else ())
+            values = layout.get(wire) if layout.get else wire.values()
+            measured = (event.confidence, event.latency_ms, event.status)
+        extra = 4 * len(event.label) + sum(len(text.encode()) for text in texts)
+        position = position_of(offset, row)
+        self.add(layout.schema, (source, position, event.ts, append_ms, known, values, event.label, *measured, texts), extra)
+
+    def add_columns(self, schema: Schema, columns: Columns) -> None:
+        """Takes many rows of one raw partition at once, each to its caller's shard."""
+        shards = np.array([known.shard for known in columns.callers])
+        for number in range(len(self._shards)):
+            which = np.flatnonzero(shards == number)
+            while len(which):
+                which = which[self._take(number, schema, columns, which) :]
+
+    def _take(self, number: int, schema: Schema, columns: Columns, which: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int:
+        shard = self._shards[number]
+        callers = [columns.callers[row] for row in which.tolist()]
+        source = int(columns.source[0])
+        new = source not in shard.sources
+        costs = np.cumsum(
+            [
+                schema.row_size + known.size + 4 * len(columns.labels[row])
+                for known, row in zip(callers, which.tolist(), strict=True)
+            ]
+        )
+        room = min(MAX_ROWS - shard.rows, int(np.searchsorted(costs, MAX_BYTES - shard.bytes - schema.size, side="right")))
+        if room <= 0 or (new and len(shard.sources) == MAX_SOURCES):
+            self.flush(number)
+            return 0
+        rows = which[:room]
+        pile = shard.piles.get(schema) or self._pile(shard, schema)
+        if pile.rows:
+            pile.pieces.append(columns_of(pile.rows, len(schema.features)))
+            pile.rows = []
+        pile.pieces.append(_picked(columns, rows))
+        shard.sources.add(source)
+        shard.rows += len(rows)
+        shard.bytes += int(costs[len(rows) - 1])
+        return len(rows)
+
+    def layout(self, kind: str, model: str, names: tuple[str, ...], texts: tuple[str, ...]) -> Layout:
+        """Returns where rows with these wire names, in this order, belong.
+
+        The order in which a schema is first written is kept for its waiting rows, so that a steady producer's values are never
+        moved one by one; blocks are sorted by name, so that no order shows in a frame.
+        """
+        name = (kind, model, *texts, "\0", *names)
+        layout = self._layouts.get(name)
+        if layout is None:
+            if len(self._layouts) >= CACHED:
+                self._layouts.clear()
+                self._schemas.clear()
+            alphabetic = (kind, model, *texts, "\0", *sorted(names))
+            schema = self._schemas.get(alphabetic)
+            if schema is None:
+                schema = self._schemas[alphabetic] = schema_of(kind, model, names, texts)
+            layout = Layout(schema, None if schema.written == names else itemgetter(*schema.written))
+            self._layouts[name] = layout
+        return layout
+
+    def control(self, event: ControlEvent, source: int, offset: int, row: int, append_ms: int) -> None:
+        """Broadcasts an order to every shard, behind what came before it."""
+        position = position_of(offset, row)
+        self._broadcast((source,), controls=(Control(0, position, append_ms, event.kind, event.body),))
+
+    def gap(self, source: int, first: int, last: int, append_ms: int) -> None:
+        """Tells every shard that records of a raw partition were lost before intake read them."""
+        self._broadcast((source,), gaps=(Gap(0, first, last, append_ms),))
+
+    def tick(self, reached: dict[int, int]) -> None:
+        """Tells every shard how far each raw partition (source number → append_ms) has been framed."""
+        if reached:
+            ticks = tuple(Tick(index, append_ms) for index, append_ms in enumerate(reached.values()))
+            self._broadcast(tuple(reached), ticks=ticks)
+
+    def _broadcast(
+        self,
+        sources: tuple[int, ...],
+        ticks: tuple[Tick, ...] = (),
+        controls: tuple[Control, ...] = (),
+        gaps: tuple[Gap, ...] = (),
+    ) -> None:
+        for number, shard in enumerate(self._shards):
+            if not shard.sources <= set(sources[:MAX_SOURCES]):
+                self.flush(number)
+            self._cut(number, sources, ticks, controls, gaps)
+
+    def flush(self, number: int) -> None:
+        """Cuts a frame from what waits in a shard, if anything does."""
+        shard = self._shards[number]
+        if shard.rows:
+            self._cut(number, tuple(sorted(shard.sources)))
+
+    def _cut(
+        self,
+        number: int,
+        sources: tuple[int, ...],
+        ticks: tuple[Tick, ...] = (),
+        controls: tuple[Control, ...] = (),
+        gaps: tuple[Gap, ...] = (),
+    ) -> None:
+        shard = self._shards[number]
+        numbers = {source: index for index, source in enumerate(sources)}
+        blocks = tuple(_block(schema, pile, numbers) for schema, pile in shard.piles.items())
+        named = tuple(self.sources[source] for source in sources)
+        frame = Frame(FRAME_VERSION, number, len(self._shards), HASH, named, blocks, ticks, controls, gaps)
+        self.cut.append((number, frame))
+        shard.piles, shard.sources, shard.rows, shard.bytes = {}, set(), 0, 0
+
+
+def _block(schema: Schema, pile: _Pile, numbers: dict[int, int]) -> Block:
+    pieces = [*pile.pieces, columns_of(pile.rows, len(schema.features))] if pile.rows else pile.pieces
+    return block_of(schema, joined(pieces), numbers)
+
+
+def _picked(columns: Columns, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Columns:
+    indexes = rows.tolist()
+    return Columns(
+        source=columns.source[rows],
+        position=columns.position[rows],
+        ts=columns.ts[rows],
+        flags=columns.flags[rows],
+        callers=[columns.callers[row] for row in indexes],
+        values=columns.values[:, rows],
+        labels=[columns.labels[row] for row in indexes],
+        confidence=columns.confidence[rows],
+        latency_ms=columns.latency_ms[rows],
+        status=columns.status[rows],
+        texts=[columns.texts[row] for row in indexes],
+    )
+
+
+def _wire(features: dict[str, float | str | None]) -> dict[str, float | None]:
+    """Returns wire name → value: a category's name gets a leading `=`, its value is its code."""
+    return {
+        f"={name}" if isinstance(value, str) else name: category_code(value) if isinstance(value, str) else value
+        for name, value in features.items()
+    }
