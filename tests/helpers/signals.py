@@ -79,9 +79,9 @@ def signals(*fired: Signal, now: int = T0, orders: tuple[Order, ...] = (), **res
     return Signals(Clock(now, now, 1_000), fired, orders, **rest)
 
 
-def order(kind: str, at: int = T0, **body: Any) -> Order:
+def order(control: str, at: int = T0, /, **body: Any) -> Order:
     """Returns a control order as sense passes it on."""
-    return Order(uid("order", kind, at, *sorted(map(str, body.items()))), at, kind, json_bytes(body))
+    return Order(uid("order", control, at, *sorted(map(str, body.items()))), at, control, json_bytes(body))
 
 
 def silence(name: str = "s1", until: int = T0 + 24 * HOUR, **body: Any) -> Order:

@@ -1,0 +1,88 @@
+"""Playbook and proposals: what is suggested, to whom, for how long; and when nothing is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from alerts.playbook import PLAYBOOK, Play, play_for
+from alerts.severity import Severity
+from alerts.triage import CROWD, Triage
+from tests.helpers.signals import HOUR, MINUTE, T0, caller, drift, order, probing, signals
+from tocsin.config import Privacy
+from tocsin.signal import Kind
+
+
+def triage() -> Triage:
+    return Triage(Privacy())
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("severity", Severity)
+def test_every_kind_and_severity_has_an_answer(kind: Kind, severity: Severity) -> None:
+    assert play_for(kind, severity) in PLAYBOOK
+
+
+@pytest.mark.parametrize("play", PLAYBOOK)
+def test_only_probing_of_medium_and_above_is_throttled_and_always_for_a_limited_time(play: Play) -> None:
+    kind, at_least, action, ttl_s, advice = play
+    throttles = kind is Kind.PROBING and at_least >= Severity.MEDIUM
+    assert (action == "throttle") is throttles
+    assert (ttl_s > 0) is throttles
+    assert advice.endswith(".")
+
+
+def test_a_proposal_names_the_caller_the_finding_and_its_end() -> None:
+    (finding,) = triage().apply(signals(probing()))
+    proposal = finding.proposal
+    assert proposal is not None
+    assert (proposal.action, proposal.state, proposal.model) == ("throttle", "unsigned", "prod/fraud@7")
+    assert proposal.finding_uid == finding.incident
+    assert [target.caller for target in proposal.targets] == ["acct-8841"]
+    assert (proposal.created, proposal.expires) == (T0, T0 + HOUR)
+    assert proposal.ttl_s == 3_600
+    assert proposal.reason.startswith("API key acct-8841 is probing prod/fraud@7")
+
+
+def test_a_proposal_is_revised_only_when_the_callers_change() -> None:
+    fold = triage()
+    first = fold.apply(signals(*(probing(f"acct-{i}") for i in range(CROWD + 2))))[-1].proposal
+    fold.apply(signals(probing("acct-21"), now=T0 + 1_000))
+    (same,) = fold.apply(signals(now=T0 + MINUTE))
+    assert first is not None
+    assert (same.proposal, same.proposal_id) == (None, first.id)
+    fold.apply(signals(probing("late"), now=T0 + 2 * MINUTE))
+    (revised,) = fold.apply(signals(now=T0 + 10 * MINUTE))
+    assert revised.proposal is not None
+    assert revised.proposal.supersedes == first.id
+    assert len(revised.proposal.targets) == 3
+
+
+def test_nothing_is_proposed_about_callers_without_a_name() -> None:
+    (finding,) = triage().apply(signals(probing(caller("unknown", "unknown"))))
+    assert finding.proposal is None
+
+
+@pytest.mark.parametrize("changes", [{"reference": "moving"}, {"claim": "advisory"}])
+def test_nothing_is_proposed_on_the_word_of_a_moving_or_advisory_detector(changes: dict[str, Any]) -> None:
+    (finding,) = triage().apply(signals(probing(count=10**6, share=1.0, **changes)))
+    assert finding.proposal is None
+
+
+def test_nothing_is_proposed_against_drift_and_when_an_incident_closes() -> None:
+    fold = triage()
+    (found,) = fold.apply(signals(drift(reference="frozen", claim="bound")))
+    assert found.proposal is None
+    (opened,) = fold.apply(signals(probing(), now=T0 + 1_000))
+    close = order("close", finding_uid=opened.incident, verdict="false-positive", author="ana")
+    (closed,) = fold.apply(signals(orders=(close,), now=T0 + 2_000))
+    assert closed.proposal is None
+
+
+def test_hidden_callers_are_hidden_in_proposals_too() -> None:
+    (finding,) = triage().apply(signals(probing(caller("jane.doe@example.org", "user"))))
+    assert finding.proposal is not None
+    (target,) = finding.proposal.targets
+    assert target.caller == f"hmac:{target.hash}"
+    assert "jane" not in finding.proposal.reason
