@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from bench.events import Traffic, records
+from bench.events import Traffic, model_name, records
 from bench.fleet import Fleet
 from bench.kafka import RAW_PARTITIONS, create, pace, whole
 from streams.clients import topic_name
@@ -33,6 +33,8 @@ PER_S: Final = 2_000
 WARM_S: Final = 10
 BURST_EVERY_S: Final = 0.5
 BURST_EVENTS: Final = 600
+MODELS: Final = 6
+"""Findings about more than 20 callers of one model join one incident; these are enough for each burst to have its own."""
 BURST_SHARE: Final = 3
 """Every third event belongs to the burst while it lasts."""
 
@@ -61,7 +63,7 @@ def measure(brokers: str, topic: str, seconds: int) -> Latency:
     """Returns the latencies of a paced run of `seconds` after 10 s of warm-up."""
     kafka = Kafka(brokers=brokers, prefix="bench.latency.")
     events = PER_S * (WARM_S + seconds)
-    values = list(_with_bursts(records(Traffic(events, per_s=PER_S, start_ms=int(time.time() * 1000)))))
+    values = list(_with_bursts(records(Traffic(events, models=MODELS, per_s=PER_S, start_ms=int(time.time() * 1000)))))
     create(brokers, topic)
     with Fleet(kafka, topic) as fleet:
         producer = threading.Thread(target=pace, args=(brokers, topic, values, PER_S), daemon=True)
@@ -80,13 +82,14 @@ def measure(brokers: str, topic: str, seconds: int) -> Latency:
 
 
 def _with_bursts(values: Iterator[bytes]) -> Iterator[bytes]:
-    """Yields the records, some of them given to one caller after another that is in a hurry."""
+    """Yields the records, some of them given to one caller after another that is in a hurry, each asking one model."""
     every = int(PER_S * BURST_EVERY_S)
     for number, value in enumerate(values):
         burst, place = divmod(number, every)
         if place < BURST_EVENTS and number % BURST_SHARE == 0:
             event = orjson.loads(value)
             event["caller"]["id"] = f"hasty-{burst:04}"
+            event["model"]["name"] = model_name(burst % MODELS)
             yield orjson.dumps(event)
         else:
             yield value

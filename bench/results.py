@@ -50,7 +50,7 @@ def load(part: str) -> Result | None:
     if not path.exists():
         return None
     result = msgspec.json.decode(path.read_bytes(), type=Result)
-    return msgspec.structs.replace(result, value=msgspec.convert(result.value, type=KINDS[part]))
+    return msgspec.structs.replace(result, value=msgspec.convert(result.value, type=KINDS[part], str_keys=True))
 
 
 def view(results: dict[str, Result]) -> dict[str, Any]:

@@ -14,20 +14,22 @@ from typing import Final
 import msgspec
 from models.registry import DETECTORS
 
-from bench.events import Traffic
-from bench.frames import MODEL, Cut, cuts, frame_of
+from bench.events import Traffic, records
+from bench.frames import MODEL, SOURCE, Cut, cuts, frame_of
 from models.detector import Entry, Seat
+from streams.intake.core import Core
 from streams.ledger import Ledger
 from streams.stage.machine import Record
 from streams.stages import STAGES
 from tocsin.clock import Clock
-from tocsin.config import Config, Detection
-from tocsin.frame import decode_frame, encode_frame
+from tocsin.config import Config, Detection, RawTopic
+from tocsin.frame import Frame, decode_frame, encode_frame
+from tocsin.ids import DEVELOPMENT_KEY, derive_key
 from tocsin.rows import rows_of
 
 ROWS: Final = (512, 128, 32)
 PASSES: Final = 3
-CONFIG: Final = Config(detection=Detection(shards=1, groups=1))
+CONFIG: Final = Config(topic=(RawTopic(SOURCE.topic, "canonical"),), detection=Detection(shards=1, groups=1))
 
 Run = Callable[[], object]
 
@@ -44,7 +46,7 @@ def measure(events: int) -> list[Step]:
     """Returns every step's cost over `events` events of one model in one shard."""
     found: dict[tuple[str, str], dict[int, float]] = {}
     for rows in ROWS:
-        for part, name, run in _steps(list(cuts(Traffic(events), 1, rows))):
+        for part, name, run in _steps(Traffic(events), rows):
             found.setdefault((part, name), {})[rows] = min(_timed(run) for _ in range(PASSES)) / events * 1e6
     return [Step(part, name, us) for (part, name), us in found.items()]
 
@@ -55,12 +57,16 @@ def _timed(run: Run) -> float:
     return time.process_time() - start
 
 
-def _steps(pieces: list[Cut]) -> Iterator[tuple[str, str, Run]]:
+def _steps(traffic: Traffic, rows: int) -> Iterator[tuple[str, str, Run]]:
     """Yields (part, name, what to time); each run starts from fresh state."""
+    raw, now = list(records(traffic)), traffic.start_ms + 120_000
+    framed = _framed(raw, rows, now)
+    yield "intake", "JSON records to frames", partial(_framed, raw, rows, now)
+    yield "intake", "frames to wire bytes", partial(_encoded, framed)
+    pieces = list(cuts(traffic, 1, rows))
     values = [encode_frame(frame_of(piece, 1)) for piece in pieces]
     readings = _through("sense", values)
     signals = _through("judge", readings)
-    yield "intake", "columns to wire bytes", partial(_encode, pieces)
     yield "sense", "wire bytes to columns", partial(_decode, values)
     for name, entry in DETECTORS.items():
         if entry.stage == "sense":
@@ -77,9 +83,19 @@ def _through(stage: str, values: list[bytes]) -> list[bytes]:
     return [send.value for send in sends if send.topic == STAGES[stage].onward]
 
 
-def _encode(pieces: list[Cut]) -> None:
-    for piece in pieces:
-        encode_frame(frame_of(piece, 1))
+def _framed(raw: list[bytes], rows: int, now: int) -> list[Frame]:
+    """Returns what intake makes of the records when frames are cut at `rows` rows."""
+    core = Core(CONFIG, derive_key(DEVELOPMENT_KEY, "caller"))
+    source = core.framer.number(SOURCE)
+    for number, value in enumerate(raw, 1):
+        core.feed(source, number, now, value)
+        if number % rows == 0:
+            core.framer.flush(0)
+    return [frame for _, frame in core.take()[0]]
+
+
+def _encoded(framed: list[Frame]) -> list[bytes]:
+    return [encode_frame(frame) for frame in framed]
 
 
 def _decode(values: list[bytes]) -> None:
