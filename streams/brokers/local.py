@@ -1,7 +1,7 @@
 """A local Apache Kafka: one node, KRaft mode, for tests that must be true and for `tocsin broker kafka`.
 
-The broker keeps its ports and data directory over stop, kill and restart, so that clients find it again. It cannot outlive
-its parent where `setpriv` exists (Linux): a killed test run leaves no 300 MB Java process behind.
+The broker keeps its ports and data directory over stop, kill and restart, so that clients find it again. It does not
+outlive its parent (`streams/lifeline.py`): a killed test run leaves no 300 MB Java process behind.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -25,6 +24,7 @@ from confluent_kafka.admin import AdminClient
 
 from streams.brokers.jars import class_path
 from streams.clients import admin_settings
+from streams.lifeline import tied
 from tocsin.config import Kafka
 from tocsin.errors import BrokerError, ConfigError
 
@@ -116,7 +116,7 @@ class LocalKafka:
         settings = self._write_settings()
         if not (self.home / "data" / "meta.properties").exists():
             self._format(classes, settings)
-        command = [*_die_with_parent(), "java", *JVM, "-cp", classes, "kafka.Kafka", str(settings)]
+        command = tied(["java", *JVM, "-cp", classes, "kafka.Kafka", str(settings)], "KILL")
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
         try:
@@ -194,6 +194,9 @@ class LocalKafka:
             raise ConfigError(f"local Kafka: {self.home} must be a new or a Kafka data directory; formatting it said: {said}")
 
     def _wait_ready(self) -> None:
+        # Somebody else's broker on our port would answer as well, before our own process has ended for want of the port.
+        meta = (self.home / "data" / "meta.properties").read_text().splitlines()
+        own = next(line.partition("=")[2] for line in meta if line.startswith("cluster.id="))
         client = AdminClient({**admin_settings(self.kafka), "log_level": 0, "reconnect.backoff.max.ms": 100})
         deadline = time.monotonic() + READY_TIMEOUT_S
         while True:
@@ -201,7 +204,7 @@ class LocalKafka:
                 said = self.log.read_text(errors="replace")[-600:].strip()
                 raise BrokerError(f"local Kafka on {self.bootstrap} ended while starting (is the port taken?): {said}")
             with contextlib.suppress(KafkaException):
-                if client.list_topics(timeout=1).brokers:
+                if client.list_topics(timeout=1).cluster_id == own:
                     return
             if time.monotonic() > deadline:
                 raise BrokerError(f"local Kafka on {self.bootstrap} must answer within {READY_TIMEOUT_S:.0f} s; see {self.log}")
@@ -221,10 +224,3 @@ def free_port() -> int:
             probe.bind(("127.0.0.1", port))
             return port
     raise BrokerError("local Kafka: none of 100 ports tried between 20000 and 32000 is free")
-
-
-def _die_with_parent() -> list[str]:
-    """Returns the command prefix that ties the broker's life to ours; the signal follows the *thread* that started it."""
-    if shutil.which("setpriv") is None or threading.current_thread() is not threading.main_thread():
-        return []
-    return ["setpriv", "--pdeathsig", "KILL"]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from confluent_kafka import Producer
 
-from streams.admin import create_topic
-from streams.brokers import jars
+from streams.admin import Difference, check_topics, create_topic, create_topics, delete_topics, topic_ids, wanted_topics
+from streams.brokers import choose, jars, open_broker
+from streams.brokers.embedded import EmbeddedBroker
 from streams.brokers.local import LocalKafka
-from streams.clients import producer_settings
-from streams.positions import Ends, watermarks
-from tests.e2e.conftest import require_kafka
-from tocsin.errors import ConfigError
+from streams.clients import aiokafka_settings, group_name, producer_settings
+from streams.positions import Ends, committed, watermarks
+from tests.e2e.conftest import commit, read_topic, require_kafka
+from tocsin.config import Config, Detection, Kafka, RawTopic
+from tocsin.errors import BrokerError, ConfigError, HoleError
 
 
 def test_a_missing_java_is_named_before_anything_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -22,12 +26,63 @@ def test_a_missing_java_is_named_before_anything_starts(monkeypatch: pytest.Monk
         jars.class_path()
 
 
+def test_the_broker_asked_for_wins_over_the_environment() -> None:
+    existing = {"TOCSIN_KAFKA_BROKERS": "a:9092"}
+    assert (choose(None, {}), choose(None, existing), choose("kafka", existing)) == ("embedded", "existing", "kafka")
+
+
+def test_the_embedded_broker_has_every_topic_with_the_partitions_that_the_config_wants() -> None:
+    config = Config(topic=(RawTopic("fraud.events"),), detection=Detection(shards=3, groups=5), kafka=Kafka(prefix="demo."))
+    with open_broker("embedded", config) as opened:
+        assert check_topics(opened, raw=True) == []
+        assert len(watermarks(opened.kafka, ["demo.tocsin.frames.v1"])) == 3
+        assert len(watermarks(opened.kafka, ["fraud.events"])) == 4
+
+
+def test_both_clients_share_the_embedded_broker() -> None:
+    with EmbeddedBroker({"shared": 7}) as broker:
+
+        async def send_and_read() -> tuple[bytes | None, int]:
+            settings = aiokafka_settings(broker.kafka)
+            async with AIOKafkaProducer(**settings) as producer:
+                await producer.send_and_wait("shared", b"from aiokafka", partition=6)
+            async with AIOKafkaConsumer("shared", auto_offset_reset="earliest", group_id="g", **settings) as consumer:
+                record = await consumer.getone()
+            return record.value, record.partition
+
+        assert asyncio.run(asyncio.wait_for(send_and_read(), 30)) == (b"from aiokafka", 6)
+        assert [record.value() for record in read_topic(broker.kafka, "shared")] == [b"from aiokafka"]
+
+
+def test_a_reader_that_the_embedded_broker_left_behind_is_told_so() -> None:
+    with EmbeddedBroker({"small": 1}) as broker:
+        commit(broker.kafka, "slow", "small", 0, 1)
+        broker.check({"slow": ("small",)})
+        producer = Producer(producer_settings(broker.kafka))
+        for _ in range(6_000):
+            producer.produce("small", bytes(1_000), partition=0)
+            producer.poll(0)
+        assert producer.flush(20) == 0
+        with pytest.raises(HoleError, match=r"small-0 keeps 5 MB.*group slow must read on at offset 1 but"):
+            broker.check({"slow": ("small",)})
+
+
+def test_the_embedded_broker_refuses_a_second_topic_of_the_same_name() -> None:
+    with EmbeddedBroker({"once": 1}) as broker, pytest.raises(BrokerError, match="'once' must be new"):
+        broker.create_topic("once", 2)
+
+
+def test_the_embedded_broker_says_which_topics_it_can_no_longer_create() -> None:
+    with EmbeddedBroker({}) as broker, pytest.raises(BrokerError, match="named then: late"):
+        create_topic(broker.kafka, "late", 1)
+
+
 @pytest.mark.kafka
 def test_what_a_local_kafka_acknowledged_survives_kill_nine(tmp_path: Path) -> None:
     require_kafka()
     with LocalKafka(tmp_path / "kafka") as broker:
         address = broker.bootstrap
-        create_topic(broker.kafka, "kept", partitions=1)
+        create_topic(broker.kafka, "kept", 1)
         producer = Producer(producer_settings(broker.kafka))
         for number in range(100):
             producer.produce("kept", b"%d" % number, partition=0)
@@ -36,4 +91,64 @@ def test_what_a_local_kafka_acknowledged_survives_kill_nine(tmp_path: Path) -> N
         assert not broker.alive
         broker.start()
         assert broker.bootstrap == address
-        assert watermarks(broker.kafka, ["kept"]) == {("kept", 0): Ends(0, 100)}
+        assert [record.value() for record in read_topic(broker.kafka, "kept")] == [b"%d" % number for number in range(100)]
+
+
+@pytest.mark.kafka
+def test_a_port_taken_by_somebody_else_is_no_success(kafka: LocalKafka, tmp_path: Path) -> None:
+    rival = LocalKafka(tmp_path / "rival", port=int(kafka.bootstrap.rpartition(":")[2]))
+    with pytest.raises(BrokerError, match="ended while starting"), rival:
+        pass
+    assert not rival.alive
+
+
+@pytest.mark.kafka
+def test_created_topics_are_as_the_table_wants_them(settings: Kafka) -> None:
+    config = Config(kafka=settings, topic=(RawTopic(f"{settings.prefix}raw"),))
+    wanted = [topic.name for topic in wanted_topics(config, raw=True)]
+    assert create_topics(config, raw=True) == wanted
+    assert check_topics(config, raw=True) == []
+    assert create_topics(config, raw=True) == []
+
+
+@pytest.mark.kafka
+def test_topics_made_by_hand_are_compared_with_what_tocsin_needs(settings: Kafka) -> None:
+    config = Config(kafka=settings, topic=(RawTopic(f"{settings.prefix}raw"),))
+    frames, state, raw = (f"{settings.prefix}{name}" for name in ("tocsin.frames.v1", "tocsin.state.sense.v1", "raw"))
+    create_topic(settings, frames, 2, {"message.timestamp.type": "LogAppendTime", "max.message.bytes": "1000000"})
+    create_topic(settings, state, 4, {"cleanup.policy": "delete"})
+    create_topic(settings, raw, 11)
+    create_topics(config)
+    found = check_topics(config, raw=True)
+    assert Difference(frames, "partitions", "4", "2") in found
+    assert Difference(frames, "max.message.bytes", "2097152", "1000000") in found
+    assert Difference(state, "cleanup.policy", "compact", "delete") in found
+    assert Difference(state, "min.compaction.lag.ms", "600000", "0") in found
+    assert [difference for difference in found if difference.topic == raw] == [
+        Difference(raw, "message.timestamp.type", "LogAppendTime", "CreateTime")
+    ]
+
+
+@pytest.mark.kafka
+def test_a_topic_created_again_has_another_id(settings: Kafka) -> None:
+    name = f"{settings.prefix}again"
+    create_topic(settings, name, 1)
+    first = topic_ids(settings, [name])
+    assert first == topic_ids(settings, [name])
+    delete_topics(settings, [name])
+    create_topic(settings, name, 1)
+    assert topic_ids(settings, [name]) != first
+
+
+@pytest.mark.kafka
+def test_ends_and_committed_positions_are_told_per_partition(settings: Kafka) -> None:
+    name, group = f"{settings.prefix}ends", group_name(settings, "sense")
+    create_topic(settings, name, 2)
+    producer = Producer(producer_settings(settings))
+    for _ in range(3):
+        producer.produce(name, b"x", partition=1)
+    assert producer.flush(20) == 0
+    assert watermarks(settings, [name, "absent"]) == {(name, 0): Ends(0, 0), (name, 1): Ends(0, 3)}
+    assert committed(settings, group, [name]) == {}
+    commit(settings, group, name, 1, 2)
+    assert committed(settings, group, [name]) == {(name, 1): 2}
