@@ -8,13 +8,16 @@ Theory, in order of what can go wrong:
 3. A fold is pure, so a repeated step sends the same bytes; consumers drop equal uids, downstream stages drop equal links.
 4. `prev` is part of the state, so a restored machine links exactly as the crashed one did.
 5. applied, links and the fold's sections form one snapshot: state and position cannot disagree.
+6. A machine that must rebuild what a newer, unusable snapshot knew replays silently up to that snapshot's offset and then
+   takes over its links: what was sent before stays the truth, and nothing is said twice in different words.
+7. Where retention took the beginning, a machine may `begin` later; only then is a source's first link taken on trust.
 
 The shell around it (`worker.py`, `replay.py`, the verifier) only moves bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -107,6 +110,7 @@ class _Links(msgspec.Struct, array_like=True):
     applied: int = -1
     seen: dict[int, int] = {}
     sent: dict[int, int] = {}
+    origin: int = 0
 
 
 class Machine:
@@ -126,11 +130,34 @@ class Machine:
         self.linked = linked
         self.onward = onward
         self._links = _Links(seen={}, sent={})
+        self._refused: frozenset[int] = frozenset()
+        self._muted: bytes | None = None
+        self._muted_until = -1
 
     @property
     def applied(self) -> int:
         """The highest input offset that is in the state, -1 at first."""
         return self._links.applied
+
+    @property
+    def links(self) -> bytes:
+        """The position alone, a few numbers; part of every snapshot's header, see `rebuild`."""
+        links = self._links
+        ordered = _Links(links.applied, dict(sorted(links.seen.items())), dict(sorted(links.sent.items())), links.origin)
+        return msgspec.msgpack.encode(ordered)
+
+    def begin(self, offset: int) -> None:
+        """Starts a cold machine at a ledger whose records before `offset` are gone for good."""
+        self._links = _Links(applied=offset - 1, seen={}, sent={}, origin=offset)
+
+    def rebuild(self, links: bytes) -> None:
+        """Sends nothing until the position `links` of a snapshot that cannot be loaded; from there on goes on as it did."""
+        self._muted = links
+        self._muted_until = msgspec.msgpack.decode(links, type=_Links).applied
+
+    def refuse(self, offsets: Iterable[int]) -> None:
+        """Passes over these input offsets: they were dead-lettered because nothing survives them."""
+        self._refused |= frozenset(offsets)
 
     def step(self, record: Record) -> list[Send]:
         """Returns what must be sent, in order, because of one record; empty when it was applied before.
@@ -143,15 +170,24 @@ class Machine:
             return []
         body = self._open(record) if self.linked else record.value
         self._links.applied = record.offset
-        if body is None:
-            return []
+        sends = [] if body is None or record.offset in self._refused else self._apply(body, record)
+        return sends if self._muted is None else self._keep_silent(record.offset)
+
+    def _apply(self, body: bytes, record: Record) -> list[Send]:
         outputs = self.fold.apply(body, record.where)
         sends = [self._link(record.offset, partition, out) for partition, out in sorted(outputs.onward.items())]
         return sends + list(outputs.records)
 
+    def _keep_silent(self, offset: int) -> list[Send]:
+        assert self._muted is not None  # noqa: S101 - the only caller has just looked
+        if offset >= self._muted_until:
+            self._links, self._muted = msgspec.msgpack.decode(self._muted, type=_Links), None
+        return []
+
     def _open(self, record: Record) -> bytes | None:
         link = unpack(record.value, Link, record.where)
-        seen = self._links.seen.get(link.source, -1)
+        first = self._links.origin > 0 and link.source not in self._links.seen
+        seen = self._links.seen.get(link.source, link.prev if first else -1)
         if link.offset <= seen:
             return None
         if link.prev > seen:
@@ -170,7 +206,7 @@ class Machine:
 
     def dump(self) -> Sections:
         """Returns the fold's sections and the links, as one snapshot."""
-        return {**self.fold.dump(), LINK_SECTION: Section(LINK_VERSION, pack(self._links))}
+        return {**self.fold.dump(), LINK_SECTION: Section(LINK_VERSION, self.links)}
 
     def load(self, sections: Sections) -> list[str]:
         """Replaces everything by a snapshot; returns the fold's notes on sections it could not take as they were."""
