@@ -41,8 +41,12 @@ def capture(config: Config, path: Path, roles: tuple[str, ...] = ROLES) -> dict[
         BrokerError: Kafka cannot be reached, or stops answering.
         FileError: the file cannot be written.
     """
-    parts = parts_of(config, roles)
-    return write_capture(path, (record for part in parts for record in _records(config, part)))
+    return write_capture(path, captured(config, roles))
+
+
+def captured(config: Config, roles: tuple[str, ...] = ROLES) -> Iterator[Captured]:
+    """Yields the same records straight from Kafka; see `capture`."""
+    return (record for part in parts_of(config, roles) for record in _records(config, part))
 
 
 def parts_of(config: Config, roles: tuple[str, ...]) -> list[Part]:
