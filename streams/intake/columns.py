@@ -70,13 +70,16 @@ def schema_of(kind: str, model: str, written: tuple[str, ...], texts: tuple[str,
 
 
 Row = tuple[int, int, int | None, int, Known, Iterable[float | None], str, float | None, float | None, int, tuple[str, ...]]
-"""(source, position, claimed ts or None, append_ms, caller, values in the schema's written order, label, confidence, latency_ms, status,
-texts); a plain tuple, because one is made per event."""
+"""(source, position, claimed ts or None, append_ms, caller, values in the schema's written order, label, confidence,
+latency_ms, status, texts); a plain tuple, because one is made per event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Some rows of one schema. Arrays are (rows,), `values` is (features, rows) in the schema's written order; `source` is the framer's own number."""
+    """Some rows of one schema.
+
+    Arrays are (rows,), `values` is (features, rows) in the schema's written order; `source` is the framer's own number.
+    """
 
     source: NDArray[np.int64]
     position: NDArray[np.int64]
@@ -160,10 +163,8 @@ def block_of(schema: Schema, columns: Columns, numbers: dict[int, int]) -> Block
         numbers: the framer's source number → index in the frame's sources.
     """
     hashes: dict[int, int] = {}
-    callers: dict[int, Known] = {}
     codes = [hashes.setdefault(known[2], len(hashes)) for known in columns.callers]
-    for known, code in zip(columns.callers, codes, strict=True):
-        callers[code] = known
+    callers = dict(zip(codes, columns.callers, strict=True))
     labels: dict[str, int] = {}
     label = np.array([labels.setdefault(name, len(labels)) for name in columns.labels], "<u2")
     values = columns.values

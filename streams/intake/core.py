@@ -8,11 +8,12 @@ from streams.intake.decode import decode
 from streams.intake.formats import FORMATS
 from streams.intake.formats.fields import check_mapping
 from streams.intake.framer import Framer
+from streams.intake.quick import Quick
 from streams.intake.record import RawRecord, Rejected
 from streams.topics import TOPICS
 from tocsin.config import Config, RawTopic
 from tocsin.errors import ConfigError, RejectError
-from tocsin.event import ControlEvent, Source
+from tocsin.event import ControlEvent, InferenceEvent, Source
 from tocsin.frame import Frame
 
 TICK_MS = 1000
@@ -56,6 +57,7 @@ class Core:
         self.rejected: list[Rejected] = []
         self.reached: dict[int, int] = {}
         self._topics = raw_topics(config)
+        self._quick = {name: Quick(topic, self.framer) for name, topic in self._topics.items()}
         self._event_clock = config.clock == "event"
 
     @property
@@ -67,7 +69,13 @@ class Core:
         """Takes one record of the raw partition that `framer.number` calls `source`."""
         raw = self.framer.sources[source]
         self._reach(source, append_ms)
-        for row, found in decode(value, self._topics[raw.topic]):
+        quick = self._quick[raw.topic]
+        if value and not self._event_clock and quick.take(source, offset, append_ms, value):
+            return
+        rows = decode(value, self._topics[raw.topic])
+        if value and isinstance(rows[0][1], InferenceEvent):
+            quick.learn(value)
+        for row, found in rows:
             if isinstance(found, RejectError):
                 refusal = Rejected(raw, offset, row, append_ms, value or b"", found.reason, found.detail)
                 self.rejected.append(refusal)

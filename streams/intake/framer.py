@@ -98,6 +98,10 @@ class Framer:
         """Returns how many rows wait in a shard."""
         return self._shards[shard].rows
 
+    def recall(self, caller_id: str, id_kind: str) -> Known | None:
+        """Returns the caller when it has been seen lately."""
+        return self._young.get((caller_id, id_kind))
+
     def known(self, caller_id: str, id_kind: str) -> Known:
         """Returns the caller, hashed once while it stays in the cache; the id has been checked."""
         name = (caller_id, id_kind)

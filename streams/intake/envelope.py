@@ -1,0 +1,180 @@
+"""Envelopes: the shortcut for canonical records, many times cheaper than reading with care.
+
+A producer writes the same keys again and again. From one record that passed with care a typed decoder is built that takes
+exactly those keys, each required, none other, each type and range checked by msgspec in C. It must accept nothing that
+`decode.py` would refuse, and read everything as `decode.py` reads it, whatever records came before. Therefore:
+
+1. Every limit on a number or a length stands in the types below; what is a matter of characters (ids, names, labels) is judged
+   by `check.py` once per distinct text, in `quick.py`.
+2. Duplicate keys: a text has one colon per key and one per colon inside a string (unless it is escaped: a text with a
+   backslash is read with care). The keys outside `features` are known by number. If the sum is right, no key stands twice.
+3. Whatever does not fit is read with care. So what has been learned decides the cost, never the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import GenericAlias
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from streams.intake.check import MAX_EXACT, MAX_FEATURES, MAX_ID
+from streams.intake.document import Document
+from tocsin.event import IdKind
+
+_LIMIT: Final = MAX_EXACT - 1
+"""One less than `check.py` allows: 2**53 + 1 becomes 2**53 on its way to a float, and must be read with care."""
+_Number = Annotated[float, Meta(ge=-_LIMIT, le=_LIMIT)]
+_Whole = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+_Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
+_Text = Annotated[str, Meta(max_length=MAX_ID)]
+_NUMBERS = Annotated[dict[str, _Number], Meta(max_length=MAX_FEATURES)]
+_MIXED = Annotated[dict[str, _Number | _Text | None], Meta(max_length=MAX_FEATURES)]
+_COLUMNS = Annotated[dict[str, list[_Number | None]], Meta(max_length=MAX_FEATURES)]
+_FIELDS: Final[dict[str, Any]] = {
+    "schema": Literal["ml.inference.v1"],
+    "event_id": _Id,
+    "request_id": str,
+    "trace_id": str,
+    "phase": str,
+    "kind": str,
+    "ts": _Whole,
+    "latency_ms": Annotated[float, Meta(ge=0.0, le=_LIMIT)],
+    "status": Annotated[int, Meta(ge=0, le=999)],
+    "prompt": str,
+    "completion": str,
+    "model.namespace": _Id,
+    "model.name": _Id,
+    "model.version": _Id,
+    "caller.id": _Id,
+    "caller.id_kind": IdKind,
+    "prediction.label": _Text | _Whole,
+    "prediction.score": Annotated[float, Meta(ge=0.0, le=1.0)],
+}
+"""Every field that the shortcut knows, and what it takes; the same limits as `check.py`."""
+_ABSENT: Final[dict[str, Any]] = {
+    "ts": None,
+    "latency_ms": None,
+    "status": 0,
+    "prompt": "",
+    "completion": "",
+    "features": {},
+    "model": {"namespace": "default", "name": "", "version": "0"},
+    "caller": {"id": "unknown", "id_kind": "unknown"},
+    "prediction": {"label": "", "score": None},
+}
+"""What stands where a field is absent."""
+_NULL: Final = frozenset({"event_id", "ts", "latency_ms", "prediction.score"})
+"""Fields for which null means absent."""
+_PER_ROW: Final = frozenset({"event_id", "ts", "latency_ms", "status", "caller.id", "prediction.label", "prediction.score"})
+"""What may differ from row to row of a columnar batch; the rest must hold for all of its rows."""
+_NOT_COLUMNAR: Final = frozenset({"prompt", "completion"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Envelope:
+    """A decoder for records with one set of keys.
+
+    Attributes:
+        signature: what the decoder was made for; equal signatures are equal decoders.
+        decode: bytes → an object with the attributes of a canonical record, defaults where the record has none; raises
+            msgspec.DecodeError or UnicodeDecodeError when the record is another.
+        keys: how many keys stand outside `features`.
+        mixed: whether features may also be texts or null.
+        columnar: whether it reads a batch of columns.
+    """
+
+    signature: tuple[tuple[str, str], ...]
+    decode: Callable[[bytes], Any]
+    keys: int
+    mixed: bool
+    columnar: bool
+
+    def each_key_once(self, event: Any, value: bytes) -> bool:
+        """Returns whether no object in the text names a key twice; also False when this way cannot tell."""
+        spare = value.count(b":") - self.keys - len(event.features)
+        return not spare or (b"\\" not in value and spare == _colons(event))
+
+
+def envelope_of(document: Document) -> Envelope | None:
+    """Returns the decoder for records with the keys of this one, which passed with care; None when there is no shortcut."""
+    features = document.get("features", {})
+    columnar = any(isinstance(column, list) for column in features.values())
+    if isinstance(document.get("caller"), dict) and "id" not in document["caller"]:
+        return None
+    kinds: dict[str, Any] = {}
+    for path, value in _paths(document):
+        kind = _features_kind(features, columnar) if path == "features" else _kind(path, value, columnar)
+        if kind is None:
+            return None
+        kinds[path] = kind
+    parts = [name for name in ("model", "caller", "prediction") if name in document]
+    mixed = not columnar and not all(_is_number(item) for item in features.values())
+    return Envelope(
+        signature=tuple(sorted((path, repr(kind)) for path, kind in kinds.items())),
+        decode=msgspec.json.Decoder(_struct("", kinds, _ABSENT)).decode,
+        keys=len(kinds) + len(parts),
+        mixed=mixed,
+        columnar=columnar,
+    )
+
+
+def _paths(document: Document) -> list[tuple[str, Any]]:
+    """Returns (path, value) of all fields, those of the three parts one by one; a part that is empty has itself as path."""
+    paths: list[tuple[str, Any]] = []
+    for name, value in document.items():
+        if name in {"model", "caller", "prediction"} and isinstance(value, dict) and value:
+            paths += [(f"{name}.{inner}", item) for inner, item in value.items()]
+        else:
+            paths.append((name, value))
+    return paths
+
+
+def _kind(path: str, value: Any, columnar: bool) -> Any:
+    kind = _FIELDS.get(path)
+    if columnar and path in _NOT_COLUMNAR:
+        return None
+    if value is None:
+        return type(None) if path in _NULL else None
+    if isinstance(value, list):
+        return GenericAlias(list, (kind,)) if columnar and path in _PER_ROW else None
+    return kind
+
+
+def _features_kind(features: Document, columnar: bool) -> Any:
+    if columnar:
+        items = [item for column in features.values() for item in (column if isinstance(column, list) else [""])]
+        return _COLUMNS if all(item is None or _is_number(item) for item in items) else None
+    return _NUMBERS if all(_is_number(item) for item in features.values()) else _MIXED
+
+
+def _is_number(item: Any) -> bool:
+    return isinstance(item, int | float) and not isinstance(item, bool)
+
+
+def _struct(prefix: str, kinds: dict[str, Any], absent: dict[str, Any]) -> type[msgspec.Struct]:
+    """Returns a Struct that requires exactly these fields, and has the others as constants."""
+    fields: dict[str, Any] = {}
+    defaults = dict(absent)
+    for name in {path.removeprefix(prefix).partition(".")[0] for path in kinds if path.startswith(prefix)}:
+        path = prefix + name
+        fields[name] = kinds[path] if path in kinds else _struct(f"{path}.", kinds, absent[name])
+        defaults.pop(name, None)
+    for name, default in defaults.items():
+        if isinstance(default, dict) and name != "features":
+            defaults[name] = _struct(f"{name}.", {}, default)()
+    return msgspec.defstruct("Record", sorted(fields.items()), namespace=defaults, forbid_unknown_fields=True, gc=False)
+
+
+def _colons(node: Any) -> int:
+    """Returns how many colons stand in the texts and feature names of a decoded record."""
+    if isinstance(node, str):
+        return node.count(":")
+    if isinstance(node, dict):
+        return sum(map(_colons, node)) + sum(map(_colons, node.values()))
+    if isinstance(node, list | tuple):
+        return sum(map(_colons, node))
+    return _colons(msgspec.structs.astuple(node)) if isinstance(node, msgspec.Struct) else 0

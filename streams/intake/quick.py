@@ -1,0 +1,162 @@
+"""Quick: canonical records of one topic, by shortcut. Whatever it cannot take it leaves to `decode.py`, untouched."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from streams.intake.check import checked_id, checked_label, feature, feature_name, model_id, parsed_model
+from streams.intake.columns import Columns, Known, event_time
+from streams.intake.document import MAX_BATCH_ROWS, MAX_RECORD_BYTES, documents
+from streams.intake.envelope import Envelope, envelope_of
+from streams.intake.formats import canonical
+from streams.intake.framer import Framer, Layout
+from tocsin.config import RawTopic
+from tocsin.errors import RejectError
+from tocsin.event import position_of
+from tocsin.rows import category_code
+
+MAX_ENVELOPES: Final = 4
+"""Shapes of records tried per topic before one is read with care."""
+CACHED: Final = 1 << 14
+
+
+class Quick:
+    """The shortcut for one topic; what it remembers changes its cost and nothing else."""
+
+    def __init__(self, topic: RawTopic, framer: Framer) -> None:
+        """Starts knowing no shape of record."""
+        self._topic = topic
+        self._framer = framer
+        self._on = topic.format in {"canonical", "sniff"}
+        self._envelopes: list[Envelope] = []
+        self._layouts: dict[tuple[str | bool, ...], Layout] = {}
+        self._labels: dict[str | int, str] = {}
+
+    def take(self, source: int, offset: int, append_ms: int, value: bytes) -> int:
+        """Returns how many rows went to the framer; 0 leaves the record to be read with care."""
+        if len(value) > MAX_RECORD_BYTES:
+            return 0
+        for envelope in self._envelopes:
+            try:
+                event = envelope.decode(value)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                continue
+            if not envelope.each_key_once(event, value):
+                return 0
+            if envelope is not self._envelopes[0]:
+                self._envelopes.remove(envelope)
+                self._envelopes.insert(0, envelope)
+            try:
+                if envelope.columnar:
+                    return self._columns(event, source, offset, append_ms)
+                return self._row(event, envelope.mixed, source, offset, append_ms)
+            except RejectError:
+                return 0
+        return 0
+
+    def learn(self, value: bytes) -> None:
+        """Takes the shape of a record that has just passed with care."""
+        if not self._on:
+            return
+        rows = documents(value)
+        envelope = envelope_of(rows[0]) if len(rows) == 1 and canonical.sniff(rows[0]) else None
+        if envelope and all(envelope.signature != old.signature for old in self._envelopes):
+            self._envelopes = [envelope, *self._envelopes][:MAX_ENVELOPES]
+
+    def _row(self, event: Any, mixed: bool, source: int, offset: int, append_ms: int) -> int:
+        model, caller, prediction, features = event.model, event.caller, event.prediction, event.features
+        texts = (event.prompt, event.completion) if event.prompt or event.completion else ()
+        if mixed:
+            features = _wire(features)
+        layout = self._layouts.get((mixed, bool(texts), model.namespace, model.name, model.version, *features))
+        if layout is None:
+            layout = self._learn_layout(mixed, bool(texts), model, features)
+        label = self._labels.get(prediction.label)
+        if label is None:
+            label = self._learn_label(prediction.label)
+        known = self._framer.recall(caller.id, caller.id_kind) or self._meet(caller.id, caller.id_kind)
+        values = features.values() if layout.get is None else layout.get(features)
+        extra = 4 * len(label) + (sum(len(text.encode()) for text in texts) if texts else 0)
+        row = (
+            source, offset << 16, event.ts, append_ms, known, values, label,
+            prediction.score, event.latency_ms, event.status, texts,
+        )  # fmt: skip
+        self._framer.add(layout.schema, row, extra)
+        return 1
+
+    def _columns(self, event: Any, source: int, offset: int, append_ms: int) -> int:
+        lengths = {len(column) for column in event.features.values()}
+        rows = lengths.pop()
+        if lengths or not 0 < rows <= MAX_BATCH_ROWS:
+            return 0
+        caller, prediction = event.caller, event.prediction
+        columns = (event.ts, caller.id, prediction.label, prediction.score, event.latency_ms, event.status)
+        if any(isinstance(column, list) and len(column) != rows for column in (*columns, getattr(event, "event_id", None))):
+            return 0
+        claimed, ids, names, scores, latencies, statuses = (
+            column if isinstance(column, list) else [column] * rows for column in columns
+        )
+        key = (False, False, event.model.namespace, event.model.name, event.model.version, *event.features)
+        layout = self._layouts.get(key) or self._learn_layout(False, False, event.model, event.features)
+        values = np.array([*event.features.values()], np.float32)
+        if layout.get is not None:
+            values = values[[list(event.features).index(name) for name in layout.schema.written]]
+        recall, kind = self._framer.recall, caller.id_kind
+        ts, flags = event_time(claimed, np.full(rows, append_ms, np.int64))
+        start = position_of(offset, 0)
+        self._framer.add_columns(
+            layout.schema,
+            Columns(
+                source=np.full(rows, source, np.int64),
+                position=np.arange(start, start + rows, dtype=np.int64),
+                ts=ts,
+                flags=flags,
+                callers=[recall(name, kind) or self._meet(name, kind) for name in ids],
+                values=values,
+                labels=[self._labels[name] if name in self._labels else self._learn_label(name) for name in names],
+                confidence=np.array(scores, np.float32),
+                latency_ms=np.array(latencies, np.float32),
+                status=np.array(statuses, np.int16),
+                texts=[()] * rows,
+            ),
+        )
+        return rows
+
+    def _meet(self, caller_id: str, id_kind: str) -> Known:
+        return self._framer.known(checked_id(caller_id, "caller.id"), id_kind)
+
+    def _learn_label(self, label: str | int) -> str:
+        if len(self._labels) >= CACHED:
+            self._labels.clear()
+        name = self._labels[label] = checked_label(label)
+        return name
+
+    def _learn_layout(self, mixed: bool, spoken: bool, model: Any, features: dict[str, Any]) -> Layout:
+        for name in features:
+            feature_name(name[1:] if mixed and name.startswith("=") else name)
+        named = model_id(model.namespace, model.name, model.version) if model.name else parsed_model(self._topic.model)
+        layout = self._framer.layout("inference", named, tuple(features), ("prompt", "completion") if spoken else ())
+        if len(self._layouts) >= CACHED:
+            self._layouts.clear()
+        self._layouts[mixed, spoken, model.namespace, model.name, model.version, *features] = layout
+        return layout
+
+
+@lru_cache(CACHED)
+def _category(text: str) -> float:
+    feature(text, "category")
+    return category_code(text)
+
+
+def _wire(features: dict[str, float | str | None]) -> dict[str, float | None]:
+    wire: dict[str, float | None] = {}
+    for name, value in features.items():
+        if isinstance(value, str):
+            wire["=" + name] = _category(value)
+        else:
+            wire[feature_name(name) if name[:1] == "=" else name] = value
+    return wire
