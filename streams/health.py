@@ -74,18 +74,22 @@ class Health:
         return found
 
     def heartbeat(self, at_ms: int) -> bytes:
-        """Returns the record for the health topic; docs/operations.md describes it field by field."""
+        """Returns the record for the health topic at a time in Unix milliseconds.
+
+        `kind` (heartbeat), `source` (role/instance) and `time` are as in every record there (alerts/health.py); then
+        `version` and `pid` of the process, `uptime_s`, `ready`, `problems` (condition → what is wrong), and `counts`
+        since the start.
+        """
         with self._lock:
             counts = dict(self._counts)
         problems = self.unready()
         return json_bytes(
             {
                 "kind": "heartbeat",
+                "source": f"{self.role}/{self.instance}",
+                "time": at_ms,
                 "version": __version__,
-                "role": self.role,
-                "instance": self.instance,
                 "pid": os.getpid(),
-                "ts": at_ms,
                 "uptime_s": int(self._monotonic() - self._started),
                 "ready": not problems,
                 "problems": problems,

@@ -35,7 +35,7 @@ class StatusServer:
         self._host = host
         self._health = health
         self._metrics = metrics
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._started = threading.Event()
         self._error: OSError | None = None
         self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
@@ -56,23 +56,23 @@ class StatusServer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Stops listening."""
-        if self._thread.is_alive():
+        if self._loop is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(START_TIMEOUT_S)
 
     def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
+        self._loop = loop = asyncio.new_event_loop()
         runner = web.AppRunner(self._app(), access_log=None)
         try:
-            self._loop.run_until_complete(self._listen(runner))
+            loop.run_until_complete(self._listen(runner))
         except OSError as error:
             self._error = error
             self._started.set()
         else:
             self._started.set()
-            self._loop.run_forever()
-        self._loop.run_until_complete(runner.cleanup())
-        self._loop.close()
+            loop.run_forever()
+        loop.run_until_complete(runner.cleanup())
+        loop.close()
 
     async def _listen(self, runner: web.AppRunner) -> None:
         await runner.setup()

@@ -5,6 +5,7 @@ Faust, mode and librdkafka's logger speak stdlib logging; they come out in the s
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from typing import Final, TextIO
@@ -69,4 +70,8 @@ def _whose(role: str, instance: str) -> Processor:
 
 
 def _json(event: EventDict, **_: object) -> str:
-    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode("utf-8", "replace")
+    try:
+        return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        # A lone surrogate, from a file name or an argument; a log line is not where a process should stop.
+        return json.dumps(event, default=str)

@@ -56,11 +56,10 @@ METRICS: Final[dict[str, Metric]] = {
     "sends_total": Metric("counter", "Records a stage sent.", ("stage", "topic")),
     "snapshots_total": Metric("counter", "Snapshots made durable.", ("stage", "partition")),
     "state_bytes": Metric("gauge", "Size of the last snapshot.", ("stage", "partition")),
+    "lag_records": Metric("gauge", "Input records not applied yet.", ("stage", "partition")),
     "applied_offset": Metric("gauge", "Highest input offset in the state.", ("stage", "partition")),
-    "signals_total": Metric("counter", "Crossings of a threshold.", ("detector", "kind")),
     "findings_total": Metric("counter", "Finding records sent.", ("kind", "severity", "model")),
-    "proposals_total": Metric("counter", "Containment proposed.", ("model",)),
-    "restarts_total": Metric("counter", "Times the supervisor started a process again.", ("role",)),
+    "proposals_total": Metric("counter", "Containment proposed."),
 }
 """Every metric there is: name without prefix → what it is. docs/operations.md is made from this table."""
 

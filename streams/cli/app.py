@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from streams.cli import alerts, brokers, config, processes, silence, topics, traffic, tutorial
-from streams.cli.output import clean, print_json
+from streams.cli.output import PipeClosedError, clean, print_json
 from tocsin import __version__
 from tocsin.errors import Exit, TocsinError
 
@@ -22,6 +22,7 @@ PIPE_CLOSED = 141
 VERBS: Final[tuple[tuple[str, Callable[..., Any]], ...]] = (
     ("init", config.init),
     ("run", processes.run),
+    ("worker", processes.worker),
     ("detectors", tutorial.detectors),
     ("simulate", traffic.simulate),
     ("capture", traffic.capture),
@@ -52,7 +53,7 @@ def main(args: Sequence[str] | None = None) -> int:
         return _report(arguments, error.exit_code, str(error))
     except TyperException as error:
         return _report(arguments, Exit(error.exit_code), error.format_message())
-    except BrokenPipeError:
+    except (BrokenPipeError, PipeClosedError):
         # The reader went away (`| head`); nothing may be flushed to it at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED

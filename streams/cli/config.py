@@ -65,7 +65,7 @@ def _flat(value: Any, prefix: str) -> list[tuple[str, Any]]:
     """Returns (dotted key, value) for every leaf; an empty table or list is a leaf."""
     if isinstance(value, dict) and value:
         return [leaf for key, inner in value.items() for leaf in _flat(inner, f"{prefix}.{key}" if prefix else key)]
-    if isinstance(value, list) and value and isinstance(value[0], dict):
+    if isinstance(value, list | tuple) and value and isinstance(value[0], dict):
         return [leaf for index, inner in enumerate(value) for leaf in _flat(inner, f"{prefix}[{index}]")]
     return [(prefix, value)]
 

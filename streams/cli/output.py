@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+class PipeClosedError(Exception):
+    """Whoever read our output has left (`| head`). Not an OSError: typer would turn that into exit code 1."""
+
+
 def clean(text: object) -> str:
     """Returns text from a stranger fit for a terminal: a caller id may hold escapes that rewrite the screen (CWE-150).
 
     Line ends stay; a caller that wants one line replaces them.
     """
-    return "\n".join(printable(line) for line in str(text).expandtabs(4).split("\n"))
+    return "\n".join(printable(line) for line in str(text).replace("\t", "    ").split("\n"))
 
 
 def print_json(value: Any) -> None:
@@ -27,10 +31,17 @@ def print_json(value: Any) -> None:
 
 
 def write(data: bytes) -> None:
-    """Writes bytes to standard output at once, so that a reader behind a pipe sees them."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    """Writes bytes to standard output at once, so that a reader behind a pipe sees them.
+
+    Raises:
+        PipeClosedError: that reader is gone.
+    """
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError as error:
+        raise PipeClosedError from error
 
 
 def console() -> Console:
@@ -42,7 +53,7 @@ def console() -> Console:
 
 def say(text: str) -> None:
     """Prints one plain line; markup in it is not interpreted."""
-    console().print(clean(text), markup=False)
+    write(f"{clean(text)}\n".encode())
 
 
 def warn(text: str) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
+
+import typer
 
 from streams.cli.options import ConfigFile, config_of, key_of
+from tocsin.errors import ConfigError
 
 ROLES = ("intake", "worker")
 """What `tocsin run` keeps running."""
@@ -12,15 +16,34 @@ ROLES = ("intake", "worker")
 
 def run(config: ConfigFile = None) -> int:
     """Run intake and worker on this machine and restart whichever ends, until SIGTERM or ctrl-C."""
+    settings = config_of(config)
+    key_of(settings)
     from streams import logs
     from streams.config_checks import require_topics
     from streams.supervisor import Child, supervise
 
-    settings = config_of(config)
     require_topics(settings)
-    key_of(settings)
     logs.setup("run", settings.instance)
     # -P: a file called models.py in the working directory must not take the place of our package.
     start = (sys.executable, "-P", "-m", "streams.cli")
     given = ("--config", config) if config else ()
     return supervise([Child(role, (*start, role, *given)) for role in ROLES])
+
+
+def worker(
+    stage: Annotated[list[str] | None, typer.Option("--stage", help="sense, judge or triage; repeat. All otherwise.")] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Run the stages between frames and alerts; more workers share the partitions."""
+    settings = config_of(config)
+    key = key_of(settings)
+    from streams.observe import WorkerObserver
+    from streams.process import status
+    from streams.stage.worker import run_worker
+    from streams.stages import STAGES
+
+    names = stage or list(STAGES)
+    if unknown := [name for name in names if name not in STAGES]:
+        raise ConfigError(f"--stage: expected {', '.join(STAGES)}; got {unknown[0]!r}")
+    with status("worker", settings, settings.http.worker_port) as here:
+        run_worker(settings, names, key, WorkerObserver(here))
