@@ -22,10 +22,12 @@ def connect(kafka: Kafka) -> Iterator[AdminClient]:
     """Yields a client; every refusal inside the block becomes a BrokerError that names the brokers and the reason."""
     reasons: list[str] = []
     settings = {**admin_settings(kafka), "log_level": 0, "error_cb": lambda error: reasons.append(error.str())}
+    admin = AdminClient(settings)
     try:
-        yield AdminClient(settings)
+        yield admin
     except KafkaException as error:
         # A refused login or a closed port reaches us only as a timeout; the callback has heard the reason.
+        admin.poll(0)
         said = "; ".join(dict.fromkeys([error.args[0].str(), *reasons[:2]]))
         raise BrokerError(f"Kafka at {kafka.brokers}: {said}") from error
 

@@ -50,11 +50,11 @@ def settings(kafka: LocalKafka) -> Kafka:
     return msgspec.structs.replace(kafka.kafka, prefix=f"t{uuid.uuid4().hex[:8]}.")
 
 
-def read_topic(kafka: Kafka, name: str) -> list[Message]:
+def read_topic(kafka: Kafka, name: str, *, group: str = "") -> list[Message]:
     """Returns every record of a topic up to its present end: by partition, then by offset."""
     ends = {where: log for where, log in watermarks(kafka, [name]).items() if log.end > log.start}
     consumer = Consumer(
-        {**consumer_settings(kafka, f"read-{uuid.uuid4().hex}", reset="earliest"), "enable.partition.eof": True}
+        {**consumer_settings(kafka, group or f"read-{uuid.uuid4().hex}", reset="earliest"), "enable.partition.eof": True}
     )
     found: list[Message] = []
     try:

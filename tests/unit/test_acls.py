@@ -1,0 +1,47 @@
+"""The permission table follows from `TOPICS`: nobody may do what no reader or writer column says."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.acls import Acl, acls, roles
+from streams.stages import STAGES, Stage
+from streams.topics import TOPICS
+from tocsin.config import Config, Kafka, RawTopic
+
+CONFIG = Config(kafka=Kafka(prefix="p."), topic=(RawTopic("fraud.events"),))
+TABLE = acls(CONFIG)
+
+
+@pytest.mark.parametrize("key", TOPICS)
+def test_exactly_the_readers_and_writers_of_a_topic_may_read_and_write_it(key: str) -> None:
+    name = f"p.{TOPICS[key].name}"
+    assert {acl.user for acl in TABLE if acl.name == name and acl.operation == "READ"} == set(TOPICS[key].readers)
+    assert {acl.user for acl in TABLE if acl.name == name and acl.operation == "WRITE"} == set(TOPICS[key].writers)
+
+
+@pytest.mark.parametrize("row", STAGES.values(), ids=STAGES)
+def test_every_stage_may_do_what_its_row_in_the_table_of_stages_needs(row: Stage) -> None:
+    granted = {(acl.operation, acl.name) for acl in TABLE if acl.user == row.name}
+    needed = {("READ", TOPICS[row.input].name), ("READ", TOPICS[row.state].name), ("WRITE", TOPICS[row.state].name)}
+    needed |= {("WRITE", TOPICS[row.onward].name)} if row.onward else set()
+    assert {(operation, f"p.{name}") for operation, name in needed} <= granted
+
+
+def test_producers_write_raw_topics_and_only_intake_reads_them() -> None:
+    assert [acl for acl in TABLE if acl.name == "fraud.events" and acl.operation != "DESCRIBE"] == [
+        Acl("intake", "READ", "TOPIC", "fraud.events"),
+        Acl("producers", "WRITE", "TOPIC", "fraud.events"),
+    ]
+
+
+def test_a_role_reads_with_its_own_group_only() -> None:
+    groups = {(acl.user, acl.name) for acl in TABLE if acl.resource == "GROUP"}
+    assert groups == {(role, f"p.tocsin.{role}") for role in roles() if any(role in t.readers for t in TOPICS.values())}
+
+
+def test_a_process_that_runs_three_stages_holds_their_union() -> None:
+    mapped = acls(CONFIG, {"sense": "worker", "judge": "worker", "triage": "worker"})
+    assert not {"sense", "judge", "triage"} & {acl.user for acl in mapped}
+    theirs = {acl._replace(user="worker") for acl in TABLE if acl.user in ("sense", "judge", "triage")}
+    assert {acl for acl in mapped if acl.user == "worker"} == theirs
