@@ -12,7 +12,7 @@ import msgspec
 
 from alerts.incident import GROUP, Incident, hex_of
 from alerts.playbook import play_for
-from alerts.privacy import is_clear, show
+from alerts.privacy import address, show
 from alerts.proposal import Proposal
 from alerts.severity import Severity
 from tocsin.config import Privacy
@@ -33,7 +33,7 @@ class Actor(msgspec.Struct, frozen=True):
     Attributes:
         name: its id, or `hmac:` and the keyed hash.
         id_kind: which identity that is.
-        clear: whether `name` is the id as received.
+        address: the caller's IP address, "" when it is hidden or is none.
         hash: the keyed hash in hex.
         count: events since onset.
         share: of the model's traffic since onset, in [0, 1]; None when unknown.
@@ -41,7 +41,7 @@ class Actor(msgspec.Struct, frozen=True):
 
     name: str
     id_kind: str
-    clear: bool
+    address: str
     hash: str
     count: int
     share: float | None
@@ -134,7 +134,7 @@ def finding_of(
             Actor(
                 show(m.caller, privacy),
                 m.caller.id_kind,
-                is_clear(m.caller, privacy),
+                address(m.caller, privacy),
                 hex_of(m.caller),
                 m.count,
                 m.share,

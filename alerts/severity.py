@@ -31,8 +31,8 @@ USUAL: Final[dict[Kind, Severity]] = {
 }
 """Of one signal with nothing that raises or lowers it."""
 
-MANY_EVENTS: Final = 1_000
-"""So many events of one caller since onset can map a decision threshold in earnest."""
+MANY_EVENTS: Final = 300
+"""So many answers to one caller since onset are enough to place a decision threshold."""
 LARGE_SHARE: Final = 0.25
 """So much of a model's traffic by one caller harms everyone else."""
 MANY_TIMES: Final = 20.0
@@ -51,16 +51,10 @@ def severity_of(signal: Signal) -> Severity:
 
 
 def _is_strong(signal: Signal) -> bool:
+    """Returns whether a caller asks both much and far more than usual, by the evidence `probe_rate` gives."""
     much = signal.count >= MANY_EVENTS or (signal.share or 0.0) >= LARGE_SHARE
-    return much and rate_ratio(signal) >= MANY_TIMES
-
-
-def rate_ratio(signal: Signal) -> float:
-    """Returns how many times its usual rate a caller asks, by the signal's evidence; 0 when that does not say."""
-    now, before = signal.evidence.get("rate_per_hour"), signal.evidence.get("usual_per_hour")
-    if not isinstance(now, float | int) or not isinstance(before, float | int) or before <= 0:
-        return 0.0
-    return now / before
+    times = signal.evidence.get("times_usual")
+    return much and isinstance(times, int | float) and times >= MANY_TIMES
 
 
 def severity_together(signals: Collection[Signal], *, is_crowd: bool) -> Severity:

@@ -13,7 +13,8 @@ from typing import Final
 from alerts.finding import Actor, Finding
 from tocsin.signal import Kind, Signal
 
-MINUTE_MS = 60_000
+HOUR_S = 3_600
+UNITS: Final = ((86_400, "day"), (HOUR_S, "hour"), (60, "minute"), (0, "second"))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 ID_WORDS: Final[dict[str, str]] = {
@@ -40,11 +41,9 @@ def clock_time(ms: int) -> str:
 def lasting(ms: int) -> str:
     """Returns a span in its natural unit, e.g. `30 seconds`, `1 minute`, `1.5 hours`, `3 days`."""
     seconds = max(ms, 0) / 1_000
-    for size, unit, digits in ((86_400, "day", 1), (3_600, "hour", 1), (60, "minute", 0), (1, "second", 0)):
-        if seconds >= size or size == 1:
-            much = round(seconds / size, digits)
-            return f"{number(much)} {unit}{'' if much == 1 else 's'}"
-    raise AssertionError
+    size, unit = next((size, unit) for size, unit in UNITS if seconds >= size)
+    much = round(seconds / size, 1) if size >= HOUR_S else round(seconds / (size or 1))
+    return f"{number(much)} {unit}{'' if much == 1 else 's'}"
 
 
 def number(value: float) -> str:
@@ -61,7 +60,7 @@ def percent(share: float) -> str:
 
 def because_quiet(quiet_ms: int) -> str:
     """Returns why an incident closes by itself."""
-    return f"quiet for {lasting(quiet_ms)}"
+    return f"no new signal for {lasting(quiet_ms)}"
 
 
 def because_after(after_ms: int) -> str:
@@ -98,7 +97,7 @@ def message(finding: Finding) -> str:
 def what_happened(finding: Finding) -> str:
     """Returns one plain sentence: what happened, to whom, since when."""
     sentence = _SENTENCES[finding.kind](finding)
-    return f"Over ({finding.because}): {sentence}" if finding.activity == "close" else sentence
+    return f"Closed ({finding.because}): {sentence}" if finding.activity == "close" else sentence
 
 
 def _probing(finding: Finding) -> str:
@@ -111,7 +110,7 @@ def _probing(finding: Finding) -> str:
         )
     actor = finding.actors[0]
     verb = "was" if past else "is"
-    return f"{caller_name(actor)} {verb} probing {finding.model}: {_pace(finding, actor)}."
+    return f"{caller_name(actor)} {verb} probing {finding.model}: {_pace(finding.lead)}."
 
 
 def _top(finding: Finding) -> str:
@@ -120,17 +119,13 @@ def _top(finding: Finding) -> str:
     return f"the busiest being {first.name} with {number(first.count)} requests{share}"
 
 
-def _pace(finding: Finding, actor: Actor) -> str:
-    """Returns how much the caller asks and asked before, as far as the evidence says."""
-    evidence = finding.lead.evidence
-    recent, usual = evidence.get("last_10_min"), evidence.get("usual_per_hour")
-    if isinstance(recent, int | float) and recent > 0:
-        much = f"{number(recent)} requests in the last 10 minutes"
-    else:
-        much = f"{number(actor.count)} requests in {lasting(finding.end - finding.start)}"
-    if isinstance(usual, int | float):
-        return f"{much}, where it used to send {number(usual)} an hour"
-    return much
+def _pace(signal: Signal) -> str:
+    """Returns how much the caller asked since onset, and how much would be usual, as far as the evidence says."""
+    much = f"{number(signal.count)} requests in {lasting(signal.ts - signal.onset_ts)}"
+    usual = signal.evidence.get("usual_per_min")
+    if not isinstance(usual, int | float):
+        return much
+    return f"{much}, where {number(usual * 60)} an hour would be usual"
 
 
 def _drift(finding: Finding) -> str:
@@ -144,7 +139,7 @@ def _fault(finding: Finding) -> str:
     return f"{finding.model} is unwell since about {since}: its {_quantity(finding)} changed{_from_to(finding)}."
 
 
-_QUANTITIES: Final = {"latency_ms": "latency", "features": "inputs", "confidence": "confidence", "error_rate": "error rate"}
+_QUANTITIES: Final = {"latency_ms": "latency", "features": "mix of inputs"}
 
 
 def _quantity(finding: Finding) -> str:
@@ -154,11 +149,17 @@ def _quantity(finding: Finding) -> str:
 
 
 def _from_to(finding: Finding) -> str:
-    evidence = finding.lead.evidence
-    before, after = evidence.get("mean_before"), evidence.get("mean_after")
+    lead = finding.lead
+    before, after = lead.evidence.get("mean_before"), lead.evidence.get("mean_after")
     if not isinstance(before, int | float) or not isinstance(after, int | float):
         return ""
-    return f", from {number(before)} to {number(after)} on average"
+    return f", from {_amount(lead.watches, before)} to {_amount(lead.watches, after)} on average"
+
+
+def _amount(watches: str, value: float) -> str:
+    if watches == "latency_ms":
+        return f"{number(value)} ms"
+    return percent(value) if watches == "error rate" else number(value)
 
 
 def _blind(finding: Finding) -> str:
@@ -189,16 +190,17 @@ _SENTENCES: Final[dict[Kind, Callable[[Finding], str]]] = {
 def how_it_is_known(finding: Finding) -> str:
     """Returns the sentence for a data scientist: detector, claim, statistic, evidence."""
     lead = finding.lead
-    if finding.kind is Kind.BLIND:
-        facts = ", ".join(f"{key} {_fact(value)}" for key, value in sorted(lead.evidence.items()))
-        return f"For data scientists: no statistic but a fact about {lead.watches}: {facts}."
-    also = [f"{signal.detector} on {signal.watches}" for signal in finding.signals[1:]]
-    agree = f"; {', '.join(also)} fired as well" if also else ""
     facts = ", ".join(f"{key} {_fact(value)}" for key, value in sorted(lead.evidence.items()))
+    if finding.kind is Kind.BLIND:
+        return f"For data scientists: no statistic but a fact about {lead.watches}: {facts}."
+    also = ", ".join(f"{signal.detector} on {signal.watches}" for signal in finding.signals[1:])
     return (
-        f"For data scientists: {lead.detector} v{lead.version} on {lead.watches} ({lead.reference} reference, "
-        f"{false_alerts(lead)}) reached {number(lead.statistic)} against {number(lead.threshold)} over "
-        f"{number(lead.count)} events, onset {moment(lead.onset_ts):%Y-%m-%dT%H:%M:%SZ}{': ' if facts else ''}{facts}{agree}."
+        f"For data scientists: {lead.detector} v{lead.version} on {lead.watches} (reference: {lead.reference}; "
+        f"{false_alerts(lead)}) reached {number(lead.statistic)}"
+        + (f" against {number(lead.threshold)}" if lead.threshold else "")
+        + f" over {number(lead.count)} events, onset {moment(lead.onset_ts):%Y-%m-%dT%H:%M:%SZ}"
+        + (f": {facts}" if facts else "")
+        + (f"; {also} fired as well." if also else ".")
     )
 
 

@@ -88,8 +88,8 @@ def _labels(finding: Finding) -> dict[str, str]:
 
 def _related(finding: Finding) -> dict[str, list[str]]:
     related = {
-        "ip": [actor.name for actor in finding.actors if actor.id_kind == "ip" and actor.clear],
-        "user": [actor.name for actor in finding.actors if actor.id_kind != "ip" or not actor.clear],
+        "ip": [actor.address for actor in finding.actors if actor.address],
+        "user": [actor.name for actor in finding.actors if not actor.address],
     }
     return {key: values for key, values in related.items() if values}
 
@@ -109,7 +109,7 @@ def _who(finding: Finding) -> dict[str, Any]:
     if not finding.actors or finding.is_group:
         return {}
     actor = finding.actors[0]
-    address = {"source": {"ip": actor.name}} if actor.id_kind == "ip" and actor.clear else {}
+    address = {"source": {"ip": actor.address}} if actor.address else {}
     return {"user": {"hash": actor.hash, "id": actor.name}} | address
 
 

@@ -26,9 +26,9 @@ STATUSES: Final = {
 CONFIDENCES: Final = {"bound": (3, "High"), "calibrated": (2, "Medium"), "advisory": (1, "Low")}
 ANALYTIC_TYPES: Final = {"own past": (2, "Behavioral"), "frozen": (3, "Statistical"), "moving": (4, "Learning (ML/DL)")}
 VERDICTS: Final = {"false-positive": (1, "False Positive"), "true-positive": (2, "True Positive"), "expected": (5, "Benign")}
-OBSERVABLES: Final = {"ip": (2, "IP Address"), "user": (31, "User: uid")}
-"""Caller's id kind → OCSF observable type; every other kind is a Resource UID."""
+IP_ADDRESS: Final = (2, "IP Address")
 RESOURCE_UID: Final = (10, "Resource UID")
+USER_UID: Final = (31, "User: uid")
 TYPES: Final = {
     Kind.PROBING: "Suspicious Activity",
     Kind.DRIFT: "Anomaly",
@@ -179,8 +179,8 @@ def _evidence(actor: Actor) -> dict[str, Any]:
         "api": {"operation": "infer"},
         "data": {"count": actor.count, "share": actor.share},
     }
-    if actor.id_kind == "ip" and actor.clear:
-        evidence["src_endpoint"] = {"ip": actor.name}
+    if actor.address:
+        evidence["src_endpoint"] = {"ip": actor.address, "uid": actor.name}
     return evidence
 
 
@@ -189,7 +189,9 @@ def _observables(finding: Finding) -> list[dict[str, Any]]:
         return {"name": name, "type": kind[1], "type_id": kind[0], "value": value}
 
     callers = [
-        one("evidences[].actor.user.uid", actor.name, OBSERVABLES.get(actor.id_kind if actor.clear else "user", RESOURCE_UID))
+        one("evidences[].src_endpoint.ip", actor.address, IP_ADDRESS)
+        if actor.address
+        else one("evidences[].actor.user.uid", actor.name, USER_UID)
         for actor in finding.actors
     ]
     return [one("resources[].uid", finding.subject, RESOURCE_UID), *callers]

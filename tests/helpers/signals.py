@@ -86,7 +86,7 @@ def order(control: str, at: int = T0, /, **body: Any) -> Order:
 
 def silence(name: str = "s1", until: int = T0 + 24 * HOUR, **body: Any) -> Order:
     """Returns the order that puts a silence in force."""
-    return order("silence", id=name, until=until, reason="load test", author="ana", **body)
+    return order("silence", **({"id": name, "until": until, "reason": "load test", "author": "ana"} | body))
 
 
 def fault(at: int = T0, detector: str = "adwin", model: str = MODEL) -> Fault:

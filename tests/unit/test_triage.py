@@ -17,7 +17,7 @@ def triage() -> Triage:
 
 
 def strong(**changes: Any) -> dict[str, Any]:
-    return {"count": 5_000, "evidence": {"rate_per_hour": 7_440.0, "usual_per_hour": 3.0}, **changes}
+    return {"count": 5_000, "evidence": {"times_usual": 2_480.0, "usual_per_min": 0.05}, **changes}
 
 
 def said(findings: list[Finding]) -> list[tuple[str, str]]:
@@ -54,9 +54,9 @@ def test_an_incident_speaks_again_at_its_milestones_only_if_something_new_arrive
     assert heard == {
         10: ("more of the same 10 minutes after opening", 1),
         60: ("more of the same 1 hour after opening", 2),
-        31 + 120: ("quiet for 2 hours", 0),
+        31 + 120: ("no new signal for 2 hours", 0),
         200: ("first seen", 0),
-        320: ("quiet for 2 hours", 0),
+        320: ("no new signal for 2 hours", 0),
     }
 
 
@@ -82,7 +82,7 @@ def test_every_kind_closes_after_its_quiet_time_by_ledger_time() -> None:
 def test_a_signal_after_the_quiet_time_is_a_new_incident() -> None:
     fold = triage()
     (first,) = fold.apply(signals(probing()))
-    closed, opened = fold.apply(signals(probing(at=T0 + HOUR), now=T0 + HOUR))
+    closed, opened = fold.apply(signals(probing(at=T0 + 2 * HOUR), now=T0 + 2 * HOUR))
     assert (closed.incident, closed.activity) == (first.incident, "close")
     assert opened.incident != first.incident
 
@@ -173,9 +173,9 @@ def test_an_analyst_closes_an_open_incident_with_a_verdict() -> None:
 def test_a_verdict_still_reaches_an_incident_that_has_closed_by_itself() -> None:
     fold = triage()
     (opened,) = fold.apply(signals(probing()))
-    fold.apply(signals(now=T0 + HOUR))
+    fold.apply(signals(now=T0 + 2 * HOUR))
     close = order("close", finding_uid=opened.incident, verdict="true-positive", author="ana")
-    (late,) = fold.apply(signals(orders=(close,), now=T0 + 2 * HOUR))
+    (late,) = fold.apply(signals(orders=(close,), now=T0 + 3 * HOUR))
     assert (late.incident, late.sequence, late.verdict) == (opened.incident, 3, "true-positive")
 
 

@@ -1,0 +1,190 @@
+"""Findings: what they say, read aloud; how callers are shown; how hostile text is made safe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from alerts.escape import printable, safe
+from alerts.finding import MAX_ACTORS, Finding
+from alerts.formats import ocsf
+from alerts.history import describe, one_line
+from alerts.privacy import MAX_ID, show
+from alerts.triage import CROWD, Triage
+from alerts.wording import false_alerts, lasting, message, number, proposed, title, what_happened
+from tests.helpers.findings import HOSTILE, all_findings
+from tests.helpers.signals import HOUR, MINUTE, T0, caller, drift, fault, loss, order, probing, signals, silence
+from tocsin.config import Privacy
+from tocsin.signal import Kind
+
+
+def first(*fired: Any, **rest: Any) -> Finding:
+    return Triage(Privacy()).apply(signals(*fired, **rest))[0]
+
+
+def test_probing_is_told_in_one_plain_sentence() -> None:
+    finding = first(probing("acct-8841", count=1_240, evidence={"usual_per_min": 0.05, "times_usual": 4_960.0}))
+    assert what_happened(finding) == (
+        "API key acct-8841 is probing prod/fraud@7: 1,240 requests in 5 minutes, where 3 an hour would be usual."
+    )
+    assert title(finding) == "Probing of prod/fraud@7 by acct-8841"
+
+
+def test_probing_without_a_usual_rate_is_told_by_what_is_known() -> None:
+    finding = first(probing())
+    assert what_happened(finding) == "API key acct-8841 is probing prod/fraud@7: 412 requests in 5 minutes."
+
+
+def test_a_crowd_is_told_as_one_event() -> None:
+    crowd = Triage(Privacy()).apply(signals(*(probing(f"acct-{i:02}", count=100 + i) for i in range(CROWD + 7))))[-1]
+    assert what_happened(crowd) == (
+        "Besides the callers reported one by one, 7 more are probing prod/fraud@7 at the same time since "
+        "07:08 UTC on 23 November, the busiest being acct-26 with 126 requests, 3 % of the model's traffic."
+    )
+    assert title(crowd) == "Probing of prod/fraud@7 by many callers"
+
+
+def test_drift_and_trouble_say_what_changed_and_since_when() -> None:
+    assert what_happened(first(drift())) == (
+        "Confidence of prod/fraud@7 changed at about 07:08 UTC on 23 November, from 0.91 to 0.72 on average."
+    )
+    slow = drift("page_hinkley", kind=Kind.FAULT, watches="latency_ms", evidence={"mean_before": 12.25, "mean_after": 1_250.4})
+    assert what_happened(first(slow)) == (
+        "prod/fraud@7 is unwell since about 07:08 UTC on 23 November: its latency changed, from 12.2 ms to 1,250 ms on average."
+    )
+
+
+def test_blind_spots_say_what_nobody_saw() -> None:
+    assert what_happened(first(losses=(loss(),))) == (
+        "Tocsin never saw 1,204 records of topic ml.inference.v1, partition 3: Kafka had deleted them before they were read."
+    )
+    assert what_happened(first(faults=(fault(),))) == (
+        "Detector adwin no longer watches prod/fraud@7: it failed and is switched off there, while the others go on."
+    )
+
+
+def test_the_end_is_told_as_the_end() -> None:
+    fold = Triage(Privacy())
+    fold.apply(signals(probing()))
+    (closed,) = fold.apply(signals(now=T0 + 2 * HOUR))
+    assert what_happened(closed) == (
+        "Closed (no new signal for 2 hours): API key acct-8841 was probing prod/fraud@7: 412 requests in 5 minutes."
+    )
+
+
+@pytest.mark.parametrize("finding", all_findings(), ids=lambda finding: f"{finding.kind}-{finding.activity}-{finding.uid[:4]}")
+def test_every_message_is_the_analysts_sentence_and_then_the_data_scientists(finding: Finding) -> None:
+    analyst, _, scientist = message(finding).partition(" For data scientists: ")
+    assert analyst.endswith(".")
+    assert scientist.endswith(".")
+    assert "  " not in message(finding)
+    assert "None" not in message(finding)
+    assert finding.subject in analyst
+
+
+def test_the_data_scientists_sentence_names_detector_claim_and_numbers() -> None:
+    _, _, scientist = message(first(probing(evidence={"usual_per_min": 0.05}))).partition(" For data scientists: ")
+    assert scientist == (
+        "probe_rate v1 on caller rate (reference: own past; bound: at most 2 false alerts of this kind a month) reached 12,400 "
+        "against 5,000 over 412 events, onset 2026-11-23T07:08:20Z: usual_per_min 0.05."
+    )
+
+
+@pytest.mark.parametrize(
+    ("claim", "rate", "words"),
+    [
+        ("bound", 0.25, "bound: at most 0.25 false alerts of this kind a month"),
+        ("calibrated", 0.5, "calibrated: about 0.5 false alerts of this kind a month"),
+        ("advisory", None, "advisory: its false alerts have not been measured"),
+    ],
+)
+def test_a_claim_says_how_well_false_alerts_are_known(claim: str, rate: float | None, words: str) -> None:
+    assert false_alerts(probing(claim=claim, false_alerts_per_month=rate)) == words
+
+
+def test_what_is_proposed_is_said_with_its_limits() -> None:
+    finding = first(probing())
+    assert finding.proposal is not None
+    assert proposed(finding) == f"Proposed, not yet approved: throttle acct-8841 for 1 hour (proposal {finding.proposal.id})."
+    assert proposed(first(drift())) == ""
+
+
+@pytest.mark.parametrize(
+    ("ms", "words"),
+    [
+        (0, "0 seconds"),
+        (1_000, "1 second"),
+        (59_400, "59 seconds"),
+        (MINUTE, "1 minute"),
+        (5_400_000, "1.5 hours"),
+        (48 * HOUR, "2 days"),
+    ],
+)
+def test_spans_are_told_in_their_natural_unit(ms: int, words: str) -> None:
+    assert lasting(ms) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(3.0, "3"), (1_240, "1,240"), (0.123456, "0.123"), (12_400.7, "12,401"), (1e300, "1e+300"), (-2.5, "-2.5")],
+)
+def test_numbers_are_told_with_the_digits_that_matter(value: float, words: str) -> None:
+    assert number(value) == words
+
+
+def test_callers_are_shown_as_privacy_says() -> None:
+    jane = caller("jane@example.org", "user")
+    assert show(jane, Privacy()) == f"hmac:{jane.hash:016x}"
+    assert show(jane, Privacy(user="clear")) == "jane@example.org"
+    assert show(caller("x", "a kind from the future"), Privacy()).startswith("hmac:")
+    assert len(show(caller("x" * 10_000), Privacy())) == MAX_ID
+
+
+def test_a_finding_names_ten_callers_and_says_how_many_there_are() -> None:
+    crowd = Triage(Privacy()).apply(signals(*(probing(f"acct-{i}") for i in range(CROWD + 40))))[-1]
+    assert (len(crowd.actors), crowd.actors_total) == (MAX_ACTORS, 40)
+
+
+def test_hostile_text_is_written_out_and_plain_text_is_left_alone() -> None:
+    assert printable('acct-8841 ü 漢字 | = \\ "') == 'acct-8841 ü 漢字 | = \\ "'
+    assert printable(HOSTILE) == r"acct\u202e8841\u001b]0;pwn\u0007\u000a\u200b\u009b\U000e0041"
+    assert safe({"k\n": ["\u2028", {"x": 1.5}]}) == {r"k\u000a": [r"\u2028", {"x": 1.5}]}
+
+
+def test_a_finding_read_back_is_one_line_for_a_list() -> None:
+    fold = Triage(Privacy())
+    (opened,) = fold.apply(signals(probing()))
+    assert one_line(safe(ocsf.render(opened))) == (
+        f"2026-11-23 07:13:20 UTC  MEDIUM         new          {opened.incident}  "
+        "API key acct-8841 is probing prod/fraud@7: 412 requests in 5 minutes."
+    )
+
+
+def test_a_finding_read_back_tells_all_that_is_known() -> None:
+    (finding,) = Triage(Privacy()).apply(signals(probing(evidence={"usual_per_min": 0.05}), orders=(silence(),)))
+    told = dict(describe(safe(ocsf.render(finding))))
+    assert told["Model"] == "prod/fraud@7"
+    assert told["Callers"] == "acct-8841 (api_key_hash, 412 events, 3 % of the traffic)"
+    assert told["ATLAS"] == "AML.T0040 AI Model Inference API Access; AML.T0024.002 Extract AI Model"
+    assert told["Detector"] == "probe_rate v1"
+    assert told["Evidence"] == "statistic 12400.0, threshold 5000.0, usual_per_min 0.05"
+    assert told["Silence"] == "s1 by ana until 2026-11-24 07:13:20 UTC: load test"
+    assert told["Examples"].startswith("kafka:ml.inference.v1:3:41:0")
+    assert list(told)[:2] == ["What", "Advice"]
+
+
+def test_a_verdict_is_read_back() -> None:
+    fold = Triage(Privacy())
+    (opened,) = fold.apply(signals(probing()))
+    close = order("close", finding_uid=opened.incident, verdict="false-positive", author="ana")
+    (closed,) = fold.apply(signals(orders=(close,), now=T0 + 1_000))
+    told = dict(describe(ocsf.render(closed)))
+    assert told["Verdict"] == "false-positive"
+    assert told["Status"] == "Resolved — closed as false-positive by ana"
+
+
+@pytest.mark.parametrize("damaged", [{}, {"message": 7, "evidences": "x", "finding_info": []}, {"evidences": [None]}])
+def test_a_finding_of_another_version_is_read_back_as_far_as_it_goes(damaged: dict[str, Any]) -> None:
+    assert one_line(damaged).startswith("?")
+    assert isinstance(describe(damaged), list)
