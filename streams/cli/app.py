@@ -26,6 +26,7 @@ VERBS: Final[tuple[tuple[str, Callable[..., Any]], ...]] = (
     ("detectors", tutorial.detectors),
     ("simulate", traffic.simulate),
     ("capture", traffic.capture),
+    ("replay", traffic.replay),
 )
 """Verbs that stand alone, in the order of `--help`."""
 

@@ -27,6 +27,13 @@ def config_of(given: str | None) -> Config:
     return load(locate(given, os.environ), os.environ)
 
 
+def exists(given: str | None) -> bool:
+    """Whether there is a configuration file where `config_of` would look."""
+    from streams.config_file import locate
+
+    return locate(given, os.environ).exists()
+
+
 def key_of(config: Config) -> bytes:
     """Returns the deployment's key.
 

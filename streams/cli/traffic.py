@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
+import msgspec
+import orjson
 import typer
 
-from streams.cli.options import ConfigFile, Json, config_of
-from streams.cli.output import print_json, say
-from tocsin.config import Kafka
+from streams.cli.options import ConfigFile, Json, config_of, exists, key_of
+from streams.cli.output import print_json, say, table, write
+from tocsin.config import Config, Kafka
+from tocsin.errors import ConfigError, Exit
+from tocsin.ids import DEVELOPMENT_KEY
 
 _BROKER = re.compile(r"[A-Za-z0-9.-]+:\d+")
 
@@ -73,3 +78,80 @@ def capture(
         return
     for topic, count in counts.items():
         say(f"{count:>10}  {topic}")
+
+
+def replay(
+    file: Annotated[Path | None, typer.Argument(help="A capture, or JSON lines of events.")] = None,
+    topic: Annotated[
+        str, typer.Option(help="Without FILE: this topic, as it stands. With lines: the topic that sets their format.")
+    ] = "",
+    lab: Annotated[
+        bool, typer.Option("--lab", help="Ids, examples and signals in clear, for the owner of the data; implies --json.")
+    ] = False,
+    keyed: Annotated[
+        bool, typer.Option("--keyed", help="Hash callers with the deployment's key: shards as they were live.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Instead: does a capture's every stage follow from the one before?")
+    ] = False,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> Exit:
+    """Run recorded input through the same folds, without Kafka; the same input gives the same bytes."""
+    from streams.replay import replay_file
+    from streams.replay_report import lines
+
+    if not (file or topic):
+        raise ConfigError("replay: expected FILE or --topic; got neither")
+    if check and not file:
+        raise ConfigError("replay --check: expected FILE, a capture; got none")
+    settings = config_of(config) if config or topic or exists(config) else Config()
+    if check and file:
+        return _check(file, settings, as_json)
+    key = key_of(settings) if keyed else DEVELOPMENT_KEY
+    with TemporaryDirectory() as scratch:
+        path = file or _captured(settings, topic, Path(scratch))
+        replayed, events = replay_file(path, settings, key=key, topic=topic if file else "")
+        report = lines(replayed, events if lab else None)
+    if as_json or lab:
+        write(b"".join(line + b"\n" for line in report))
+    else:
+        _tell(report)
+    return Exit.OK
+
+
+def _captured(config: Config, topic: str, scratch: Path) -> Path:
+    """Returns a capture of one raw topic as it stands."""
+    from streams.capture import capture as copy
+
+    chosen = tuple(one for one in config.topic if one.name == topic)
+    if not chosen:
+        raise ConfigError(f"--topic: expected one of {', '.join(one.name for one in config.topic) or 'none'}; got {topic!r}")
+    copy(msgspec.structs.replace(config, topic=chosen), scratch / "topic.jsonl", ("raw",))
+    return scratch / "topic.jsonl"
+
+
+def _tell(report: list[bytes]) -> None:
+    from alerts.history import one_line
+
+    *findings, last = map(orjson.loads, report)
+    for line in findings:
+        say(one_line(line["finding"]))
+    summary = last["summary"]
+    say(", ".join(f"{count} {name}" for name, count in summary["counts"].items()))
+    for reason, count in summary["rejected"].items():
+        say(f"{count:>10}  rejected: {reason}")
+
+
+def _check(file: Path, config: Config, as_json: bool) -> Exit:
+    from streams.capture_file import read_capture
+    from streams.recheck import recheck
+
+    compared = recheck(list(read_capture(file)), config)
+    equal = all(one.equal for one in compared)
+    if as_json:
+        print_json({"equal": equal, "topics": compared})
+    else:
+        rows = [(one.topic, one.captured, one.recomputed, one.missing, one.extra) for one in compared]
+        table(str(file), ("topic", "captured", "recomputed", "missing", "extra"), rows)
+    return Exit.OK if equal else Exit.CHECK_FAILED
