@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from tocsin.clock import Clock
@@ -74,6 +74,7 @@ class Entry:
         claim: how its false alarms are known.
         techniques: MITRE ATLAS ids.
         share: of the alert budget.
+        kinds: quantity a reading `watches` → kind of its signals, where that is not `kind`.
     """
 
     build: Callable[[Seat], Detector]
@@ -87,3 +88,8 @@ class Entry:
     claim: Claim
     techniques: tuple[str, ...]
     share: float
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+
+    def kind_of(self, watches: str) -> Kind:
+        """Returns the kind of signal that a reading of this quantity leads to."""
+        return self.kinds.get(watches, self.kind)

@@ -75,7 +75,7 @@ class JudgeFold:
             uid=uid(
                 "signal", reading.detector, reading.version, reading.model, reading.watches, caller and caller.hash, reading.at
             ),
-            kind=entry.kind,
+            kind=entry.kind_of(reading.watches),
             detector=reading.detector,
             version=reading.version,
             reference=entry.reference,
@@ -104,10 +104,11 @@ class JudgeFold:
 
     def dump(self) -> Sections:
         """Returns traffic and clocks."""
-        return {TRAFFIC: self.traffic.dump(), CLOCKS: Section(VERSION, pack((self.clocks, self.told_ms)))}
+        return {TRAFFIC: self.traffic.dump(), CLOCKS: Section(VERSION, pack((sorted(self.clocks.items()), self.told_ms)))}
 
     def load(self, sections: Sections) -> list[str]:
         """Replaces the state."""
         self.traffic.load(sections[TRAFFIC])
-        self.clocks, self.told_ms = msgspec.msgpack.decode(sections[CLOCKS].data, type=tuple[dict[int, Clock], int])
+        clocks, self.told_ms = msgspec.msgpack.decode(sections[CLOCKS].data, type=tuple[list[tuple[int, Clock]], int])
+        self.clocks = dict(clocks)
         return []

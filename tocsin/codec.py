@@ -19,7 +19,7 @@ _PACK = msgspec.msgpack.Encoder(order="deterministic")
 
 
 def pack(value: Any) -> bytes:
-    """Returns msgpack bytes; mappings are written in key order, so equal values are equal bytes."""
+    """Returns msgpack bytes; mappings are written in key order and must have text keys, so equal values are equal bytes."""
     return _PACK.encode(value)
 
 
