@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import time
 from collections.abc import Callable
@@ -64,9 +65,11 @@ def fed(values: list[bytes], *, encode: bool, quick: bool = True) -> Callable[[]
         intake, rows = core(), 0
         if not quick:
             for one in intake._quick.values():  # noqa: SLF001 - the benchmark compares with and without the shortcut
-                one._on = False  # noqa: SLF001
-        for offset, value in enumerate(values):
-            intake.feed(0, offset, T0 + offset // 20, value)
+                one._tries = 0  # noqa: SLF001
+        for start in range(0, len(values), 500):
+            intake.feed_run(
+                0, ((offset, T0 + offset // 20, values[offset]) for offset in range(start, min(start + 500, len(values))))
+            )
             if intake.framer.cut:
                 frames, _ = intake.take()
                 rows += sum(block.rows for _, frame in frames for block in frame.blocks)
@@ -112,6 +115,8 @@ def main() -> None:
     mixed = [orjson.dumps({**one, "features": {**one["features"], "country": "DE"}}) for one in events]
     batches = [orjson.dumps(columnar(events[start : start + BATCH])) for start in range(0, EVENTS, BATCH)]
     topic = RawTopic("raw", "canonical")
+    gc.freeze()
+    gc.set_threshold(50_000)
     assert fed(single, encode=True)() == fed(batches, encode=True)() == EVENTS
     lines: list[tuple[str, float]] = [
         (f"single, {len(single[0])} bytes: decode", cost(decoded(single), EVENTS)),

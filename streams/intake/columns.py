@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,46 +76,58 @@ latency_ms, status, texts); a plain tuple, because one is made per event."""
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Some rows of one schema.
+    """Some rows of one schema. Two matrices, because numpy's price is per call.
 
-    Arrays are (rows,), `values` is (features, rows) in the schema's written order; `source` is the framer's own number.
+    Attributes:
+        whole: int64 (4, rows): the framer's source number, position, ts, flags.
+        real: float32 (3 + features, rows): confidence, latency_ms, status, then the values in the schema's written order.
+        callers: one per row.
+        labels: one per row.
+        texts: one tuple per row, as the schema's texts.
     """
 
-    source: NDArray[np.int64]
-    position: NDArray[np.int64]
-    ts: NDArray[np.int64]
-    flags: NDArray[np.uint8]
+    whole: NDArray[np.int64]
+    real: NDArray[np.float32]
     callers: Sequence[Known]
-    values: NDArray[np.float32]
     labels: Sequence[str]
-    confidence: NDArray[np.float32]
-    latency_ms: NDArray[np.float32]
-    status: NDArray[np.int16]
     texts: Sequence[tuple[str, ...]]
 
     def __len__(self) -> int:
         """Returns the number of rows."""
-        return len(self.position)
+        return len(self.callers)
+
+    def ordered(self, order: NDArray[np.int64]) -> Columns:
+        """Returns the same rows in another order."""
+        rows = order.tolist()
+        return Columns(
+            self.whole[:, order],
+            self.real[:, order],
+            [self.callers[row] for row in rows],
+            [self.labels[row] for row in rows],
+            [self.texts[row] for row in rows],
+        )
+
+    def between(self, start: int, end: int) -> Columns:
+        """Returns the rows in [start, end)."""
+        return Columns(
+            self.whole[:, start:end],
+            self.real[:, start:end],
+            self.callers[start:end],
+            self.labels[start:end],
+            self.texts[start:end],
+        )
 
 
 def columns_of(rows: list[Row], features: int) -> Columns:
     """Returns the rows as columns."""
     source, position, claimed, append, callers, values, labels, confidence, latency, status, texts = zip(*rows, strict=True)
-    ts, flags = event_time(claimed, np.array(append, np.int64))
-    matrix = np.array(list(chain.from_iterable(values)), np.float32).reshape(len(rows), features).T
-    return Columns(
-        source=np.array(source, np.int64),
-        position=np.array(position, np.int64),
-        ts=ts,
-        flags=flags,
-        callers=callers,
-        values=matrix,
-        labels=labels,
-        confidence=np.array(confidence, np.float32),
-        latency_ms=np.array(latency, np.float32),
-        status=np.array(status, np.int16),
-        texts=texts,
-    )
+    whole = np.empty((4, len(rows)), np.int64)
+    whole[0], whole[1] = source, position
+    whole[2], whole[3] = event_time(claimed, np.array(append, np.int64))
+    real = np.empty((3 + features, len(rows)), np.float32)
+    real[0], real[1], real[2] = np.array(confidence, np.float32), np.array(latency, np.float32), status
+    real[3:] = np.array(list(chain.from_iterable(values)), np.float32).reshape(len(rows), features).T
+    return Columns(whole, real, callers, labels, texts)
 
 
 def event_time(claimed: Sequence[int | None], append: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
@@ -135,22 +147,12 @@ def joined(pieces: list[Columns]) -> Columns:
     """Returns the pieces as one, in their order."""
     if len(pieces) == 1:
         return pieces[0]
-
-    def column(name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(piece, name) for piece in pieces])
-
     return Columns(
-        source=column("source"),
-        position=column("position"),
-        ts=column("ts"),
-        flags=column("flags"),
-        callers=list(chain.from_iterable(piece.callers for piece in pieces)),
-        values=np.concatenate([piece.values for piece in pieces], axis=1),
-        labels=list(chain.from_iterable(piece.labels for piece in pieces)),
-        confidence=column("confidence"),
-        latency_ms=column("latency_ms"),
-        status=column("status"),
-        texts=list(chain.from_iterable(piece.texts for piece in pieces)),
+        np.concatenate([piece.whole for piece in pieces], axis=1),
+        np.concatenate([piece.real for piece in pieces], axis=1),
+        list(chain.from_iterable(piece.callers for piece in pieces)),
+        list(chain.from_iterable(piece.labels for piece in pieces)),
+        list(chain.from_iterable(piece.texts for piece in pieces)),
     )
 
 
@@ -163,11 +165,12 @@ def block_of(schema: Schema, columns: Columns, numbers: dict[int, int]) -> Block
         numbers: the framer's source number → index in the frame's sources.
     """
     hashes: dict[int, int] = {}
-    codes = [hashes.setdefault(known[2], len(hashes)) for known in columns.callers]
+    codes = [hashes.setdefault(known.hash, len(hashes)) for known in columns.callers]
     callers = dict(zip(codes, columns.callers, strict=True))
     labels: dict[str, int] = {}
     label = np.array([labels.setdefault(name, len(labels)) for name in columns.labels], "<u2")
-    values = columns.values
+    whole, real = columns.whole, columns.real
+    values = real[3:]
     if schema.written != schema.features:
         values = values[[schema.written.index(name) for name in schema.features]]
     texts = zip(schema.texts, zip(*columns.texts, strict=True), strict=True) if schema.texts else ()
@@ -176,17 +179,17 @@ def block_of(schema: Schema, columns: Columns, numbers: dict[int, int]) -> Block
         model=schema.model,
         features=schema.features,
         rows=len(columns),
-        source=_local(columns.source, numbers).tobytes(),
-        position=columns.position.astype("<i8").tobytes(),
-        ts=columns.ts.astype("<i8").tobytes(),
-        flags=columns.flags.tobytes(),
+        source=_local(whole[0], numbers).tobytes(),
+        position=whole[1].astype("<i8").tobytes(),
+        ts=whole[2].astype("<i8").tobytes(),
+        flags=whole[3].astype("u1").tobytes(),
         caller=np.array(codes, "<u2").tobytes(),
         callers=tuple((callers[code].id, callers[code].id_kind) for code in range(len(hashes))),
         hashes=np.array(list(hashes), "<u8").tobytes(),
         values=np.ascontiguousarray(values, "<f4").tobytes(),
-        confidence=columns.confidence.astype("<f4").tobytes(),
-        latency_ms=columns.latency_ms.astype("<f4").tobytes(),
-        status=columns.status.astype("<i2").tobytes(),
+        confidence=real[0].astype("<f4").tobytes(),
+        latency_ms=real[1].astype("<f4").tobytes(),
+        status=real[2].astype("<i2").tobytes(),
         label=label.tobytes(),
         labels=tuple(labels),
         text={name: join_texts([text.encode() for text in column]) for name, column in texts},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from streams.intake.decode import decode
+from streams.intake.document import MAX_RECORD_BYTES
 from streams.intake.formats import FORMATS
 from streams.intake.formats.fields import check_mapping
 from streams.intake.framer import Framer
@@ -67,14 +68,24 @@ class Core:
 
     def feed(self, source: int, offset: int, append_ms: int, value: bytes | None) -> None:
         """Takes one record of the raw partition that `framer.number` calls `source`."""
-        raw = self.framer.sources[source]
+        self.feed_run(source, ((offset, append_ms, value),))
+
+    def feed_run(self, source: int, records: Iterable[tuple[int, int, bytes | None]]) -> None:
+        """Takes several records of one raw partition, each (offset, append_ms, value), by offset."""
+        take = self._quick[self.framer.sources[source].topic].take
+        by_shortcut = not self._event_clock
+        append_ms = 0
+        for offset, append_ms, value in records:
+            if value and by_shortcut and len(value) <= MAX_RECORD_BYTES and take(source, offset, append_ms, value):
+                continue
+            self._with_care(source, offset, append_ms, value)
         self._reach(source, append_ms)
-        quick = self._quick[raw.topic]
-        if value and not self._event_clock and quick.take(source, offset, append_ms, value):
-            return
+
+    def _with_care(self, source: int, offset: int, append_ms: int, value: bytes | None) -> None:
+        raw = self.framer.sources[source]
         rows = decode(value, self._topics[raw.topic])
         if value and isinstance(rows[0][1], InferenceEvent):
-            quick.learn(value)
+            self._quick[raw.topic].learn(value)
         for row, found in rows:
             if isinstance(found, RejectError):
                 refusal = Rejected(raw, offset, row, append_ms, value or b"", found.reason, found.detail)

@@ -68,6 +68,7 @@ class Framer:
     Attributes:
         sources: every raw partition met so far; its index is its number here.
         cut: frames that are ready, as (shard, frame), in order. The caller takes them away.
+        young: (id, id_kind) → the caller, for those seen lately.
     """
 
     def __init__(self, shards: int, key: bytes) -> None:
@@ -82,7 +83,7 @@ class Framer:
         self._numbers: dict[Source, int] = {}
         self._key = key
         self._shards = [_Shard() for _ in range(shards)]
-        self._young: dict[tuple[str, str], Known] = {}
+        self.young: dict[tuple[str, str], Known] = {}
         self._old: dict[tuple[str, str], Known] = {}
         self._schemas: dict[tuple[str, ...], Schema] = {}
         self._layouts: dict[tuple[str, ...], Layout] = {}
@@ -98,19 +99,15 @@ class Framer:
         """Returns how many rows wait in a shard."""
         return self._shards[shard].rows
 
-    def recall(self, caller_id: str, id_kind: str) -> Known | None:
-        """Returns the caller when it has been seen lately."""
-        return self._young.get((caller_id, id_kind))
-
     def known(self, caller_id: str, id_kind: str) -> Known:
         """Returns the caller, hashed once while it stays in the cache; the id has been checked."""
         name = (caller_id, id_kind)
-        known = self._young.get(name)
+        known = self.young.get(name)
         if known is None:
             known = self._old.pop(name, None) or self._hashed(caller_id, id_kind)
-            if len(self._young) >= CACHED:
-                self._old, self._young = self._young, {}
-            self._young[name] = known
+            if len(self.young) >= CACHED:
+                self._old, self.young = self.young, {}
+            self.young[name] = known
         return known
 
     def _hashed(self, caller_id: str, id_kind: str) -> Known:
@@ -128,17 +125,21 @@ class Framer:
         known = row[4]
         shard = self._shards[known.shard]
         cost = schema.row_size + known.size + extra
-        if shard.rows >= MAX_ROWS or shard.bytes + cost + schema.size > MAX_BYTES:
-            self.flush(known.shard)
-        pile = shard.piles.get(schema) or self._pile(shard, schema)
-        if row[0] not in shard.sources:
-            if len(shard.sources) == MAX_SOURCES:
-                self.flush(known.shard)
-                pile = self._pile(shard, schema)
-            shard.sources.add(row[0])
+        pile = shard.piles.get(schema)
+        if pile is None or shard.rows >= MAX_ROWS or shard.bytes + cost > MAX_BYTES or row[0] not in shard.sources:
+            pile = self._prepared(known.shard, schema, row[0], cost)
         pile.rows.append(row)
         shard.rows += 1
         shard.bytes += cost
+
+    def _prepared(self, number: int, schema: Schema, source: int, cost: int) -> _Pile:
+        """Returns the pile to add to, after cutting a frame where rows, bytes or sources would not fit."""
+        shard = self._shards[number]
+        crowded = source not in shard.sources and len(shard.sources) >= MAX_SOURCES
+        if crowded or shard.rows >= MAX_ROWS or shard.bytes + schema.size + cost > MAX_BYTES:
+            self.flush(number)
+        shard.sources.add(source)
+        return shard.piles.get(schema) or self._pile(shard, schema)
 
     def _pile(self, shard: _Shard, schema: Schema) -> _Pile:
         pile = shard.piles[schema] = _Pile()
@@ -164,39 +165,29 @@ class Framer:
         position = position_of(offset, row)
         self.add(layout.schema, (source, position, event.ts, append_ms, known, values, event.label, *measured, texts), extra)
 
-    def add_columns(self, schema: Schema, columns: Columns) -> None:
+    def add_columns(self, schema: Schema, source: int, columns: Columns) -> None:
         """Takes many rows of one raw partition at once, each to its caller's shard."""
         shards = np.array([known.shard for known in columns.callers])
-        for number in range(len(self._shards)):
-            which = np.flatnonzero(shards == number)
-            while len(which):
-                which = which[self._take(number, schema, columns, which) :]
+        order = np.argsort(shards, kind="stable")
+        columns = columns.ordered(order)
+        ends = np.searchsorted(shards[order], np.arange(len(self._shards)), side="right").tolist()
+        cost = schema.row_size + max(known.size for known in columns.callers) + 4 * max(map(len, columns.labels))
+        for number, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
+            while start < end:
+                start += self._take(number, schema, source, columns.between(start, end), cost)
 
-    def _take(self, number: int, schema: Schema, columns: Columns, which: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int:
+    def _take(self, number: int, schema: Schema, source: int, columns: Columns, cost: int) -> int:
+        """Returns how many of the rows, at least one, fitted into the shard's present buffer."""
+        pile = self._prepared(number, schema, source, cost)
         shard = self._shards[number]
-        callers = [columns.callers[row] for row in which.tolist()]
-        source = int(columns.source[0])
-        new = source not in shard.sources
-        costs = np.cumsum(
-            [
-                schema.row_size + known.size + 4 * len(columns.labels[row])
-                for known, row in zip(callers, which.tolist(), strict=True)
-            ]
-        )
-        room = min(MAX_ROWS - shard.rows, int(np.searchsorted(costs, MAX_BYTES - shard.bytes - schema.size, side="right")))
-        if room <= 0 or (new and len(shard.sources) == MAX_SOURCES):
-            self.flush(number)
-            return 0
-        rows = which[:room]
-        pile = shard.piles.get(schema) or self._pile(shard, schema)
+        room = max(1, min(MAX_ROWS - shard.rows, (MAX_BYTES - shard.bytes) // cost, len(columns)))
         if pile.rows:
             pile.pieces.append(columns_of(pile.rows, len(schema.features)))
             pile.rows = []
-        pile.pieces.append(_picked(columns, rows))
-        shard.sources.add(source)
-        shard.rows += len(rows)
-        shard.bytes += int(costs[len(rows) - 1])
-        return len(rows)
+        pile.pieces.append(columns.between(0, room))
+        shard.rows += room
+        shard.bytes += cost * room
+        return room
 
     def layout(self, kind: str, model: str, names: tuple[str, ...], texts: tuple[str, ...]) -> Layout:
         """Returns where rows with these wire names, in this order, belong.
@@ -271,23 +262,6 @@ class Framer:
 def _block(schema: Schema, pile: _Pile, numbers: dict[int, int]) -> Block:
     pieces = [*pile.pieces, columns_of(pile.rows, len(schema.features))] if pile.rows else pile.pieces
     return block_of(schema, joined(pieces), numbers)
-
-
-def _picked(columns: Columns, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Columns:
-    indexes = rows.tolist()
-    return Columns(
-        source=columns.source[rows],
-        position=columns.position[rows],
-        ts=columns.ts[rows],
-        flags=columns.flags[rows],
-        callers=[columns.callers[row] for row in indexes],
-        values=columns.values[:, rows],
-        labels=[columns.labels[row] for row in indexes],
-        confidence=columns.confidence[rows],
-        latency_ms=columns.latency_ms[rows],
-        status=columns.status[rows],
-        texts=[columns.texts[row] for row in indexes],
-    )
 
 
 def _wire(features: dict[str, float | str | None]) -> dict[str, float | None]:

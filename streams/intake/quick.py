@@ -10,18 +10,21 @@ import numpy as np
 
 from streams.intake.check import checked_id, checked_label, feature, feature_name, model_id, parsed_model
 from streams.intake.columns import Columns, Known, event_time
-from streams.intake.document import MAX_BATCH_ROWS, MAX_RECORD_BYTES, documents
+from streams.intake.document import MAX_BATCH_ROWS, documents
 from streams.intake.envelope import Envelope, envelope_of
 from streams.intake.formats import canonical
 from streams.intake.framer import Framer, Layout
 from tocsin.config import RawTopic
 from tocsin.errors import RejectError
-from tocsin.event import position_of
+from tocsin.event import ROW_BITS, position_of
 from tocsin.rows import category_code
 
 MAX_ENVELOPES: Final = 4
 """Shapes of records tried per topic before one is read with care."""
+MAX_TRIES: Final = 64
+"""Records read with care that may fail to teach a new shape before a topic is no longer learned from."""
 CACHED: Final = 1 << 14
+"""Texts, and orders of features, remembered per topic."""
 
 
 class Quick:
@@ -31,99 +34,93 @@ class Quick:
         """Starts knowing no shape of record."""
         self._topic = topic
         self._framer = framer
-        self._on = topic.format in {"canonical", "sniff"}
+        self._add = framer.add
+        self._tries = MAX_TRIES if topic.format in {"canonical", "sniff"} else 0
         self._envelopes: list[Envelope] = []
         self._layouts: dict[tuple[str | bool, ...], Layout] = {}
         self._labels: dict[str | int, str] = {}
 
     def take(self, source: int, offset: int, append_ms: int, value: bytes) -> int:
         """Returns how many rows went to the framer; 0 leaves the record to be read with care."""
-        if len(value) > MAX_RECORD_BYTES:
-            return 0
         for envelope in self._envelopes:
             try:
                 event = envelope.decode(value)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 continue
-            if not envelope.each_key_once(event, value):
+            if value.count(b":") != envelope.keys + len(event.features) and not envelope.each_key_once(event, value):
                 return 0
             if envelope is not self._envelopes[0]:
                 self._envelopes.remove(envelope)
                 self._envelopes.insert(0, envelope)
             try:
-                if envelope.columnar:
-                    return self._columns(event, source, offset, append_ms)
-                return self._row(event, envelope.mixed, source, offset, append_ms)
+                take = self._columns if envelope.columnar else self._row
+                return take(event, envelope.mixed, source, offset, append_ms)
             except RejectError:
                 return 0
         return 0
 
     def learn(self, value: bytes) -> None:
-        """Takes the shape of a record that has just passed with care."""
-        if not self._on:
+        """Takes the shape of a record that has just passed with care; gives up on a topic that teaches nothing new."""
+        if not self._tries:
             return
         rows = documents(value)
         envelope = envelope_of(rows[0]) if len(rows) == 1 and canonical.sniff(rows[0]) else None
         if envelope and all(envelope.signature != old.signature for old in self._envelopes):
             self._envelopes = [envelope, *self._envelopes][:MAX_ENVELOPES]
+        else:
+            self._tries -= 1
 
     def _row(self, event: Any, mixed: bool, source: int, offset: int, append_ms: int) -> int:
         model, caller, prediction, features = event.model, event.caller, event.prediction, event.features
         texts = (event.prompt, event.completion) if event.prompt or event.completion else ()
         if mixed:
             features = _wire(features)
-        layout = self._layouts.get((mixed, bool(texts), model.namespace, model.name, model.version, *features))
+        layout = self._layouts.get((mixed, not texts, model.namespace, model.name, model.version, *features))
         if layout is None:
-            layout = self._learn_layout(mixed, bool(texts), model, features)
+            layout = self._learn_layout(mixed, not texts, model, features)
         label = self._labels.get(prediction.label)
         if label is None:
             label = self._learn_label(prediction.label)
-        known = self._framer.recall(caller.id, caller.id_kind) or self._meet(caller.id, caller.id_kind)
-        values = features.values() if layout.get is None else layout.get(features)
-        extra = 4 * len(label) + (sum(len(text.encode()) for text in texts) if texts else 0)
+        known = self._framer.young.get((caller.id, caller.id_kind))
+        if known is None:
+            known = self._meet(caller.id, caller.id_kind)
+        schema, get = layout
         row = (
-            source, offset << 16, event.ts, append_ms, known, values, label,
+            source, offset << ROW_BITS, event.ts, append_ms, known, features.values() if get is None else get(features), label,
             prediction.score, event.latency_ms, event.status, texts,
         )  # fmt: skip
-        self._framer.add(layout.schema, row, extra)
+        extra = 4 * len(label)
+        self._add(schema, row, extra + sum(len(text.encode()) for text in texts) if texts else extra)
         return 1
 
-    def _columns(self, event: Any, source: int, offset: int, append_ms: int) -> int:
+    def _columns(self, event: Any, _mixed: bool, source: int, offset: int, append_ms: int) -> int:
         lengths = {len(column) for column in event.features.values()}
         rows = lengths.pop()
         if lengths or not 0 < rows <= MAX_BATCH_ROWS:
             return 0
         caller, prediction = event.caller, event.prediction
-        columns = (event.ts, caller.id, prediction.label, prediction.score, event.latency_ms, event.status)
-        if any(isinstance(column, list) and len(column) != rows for column in (*columns, getattr(event, "event_id", None))):
+        given = (event.ts, caller.id, prediction.label, prediction.score, event.latency_ms, event.status)
+        if any(isinstance(column, list) and len(column) != rows for column in (*given, getattr(event, "event_id", None))):
             return 0
         claimed, ids, names, scores, latencies, statuses = (
-            column if isinstance(column, list) else [column] * rows for column in columns
+            column if isinstance(column, list) else [column] * rows for column in given
         )
-        key = (False, False, event.model.namespace, event.model.name, event.model.version, *event.features)
-        layout = self._layouts.get(key) or self._learn_layout(False, False, event.model, event.features)
-        values = np.array([*event.features.values()], np.float32)
-        if layout.get is not None:
-            values = values[[list(event.features).index(name) for name in layout.schema.written]]
-        recall, kind = self._framer.recall, caller.id_kind
-        ts, flags = event_time(claimed, np.full(rows, append_ms, np.int64))
-        start = position_of(offset, 0)
-        self._framer.add_columns(
-            layout.schema,
-            Columns(
-                source=np.full(rows, source, np.int64),
-                position=np.arange(start, start + rows, dtype=np.int64),
-                ts=ts,
-                flags=flags,
-                callers=[recall(name, kind) or self._meet(name, kind) for name in ids],
-                values=values,
-                labels=[self._labels[name] if name in self._labels else self._learn_label(name) for name in names],
-                confidence=np.array(scores, np.float32),
-                latency_ms=np.array(latencies, np.float32),
-                status=np.array(statuses, np.int16),
-                texts=[()] * rows,
-            ),
+        key = (False, True, event.model.namespace, event.model.name, event.model.version, *event.features)
+        layout = self._layouts.get(key) or self._learn_layout(False, True, event.model, event.features)
+        recall, kind = self._framer.young.get, caller.id_kind
+        whole = np.empty((4, rows), np.int64)
+        whole[0] = source
+        whole[1] = np.arange(rows) + position_of(offset, 0)
+        whole[2], whole[3] = event_time(claimed, np.full(rows, append_ms, np.int64))
+        values = event.features.values() if layout.get is None else layout.get(event.features)
+        columns = Columns(
+            whole,
+            np.array([scores, latencies, statuses, *values], np.float32),
+            [recall((name, kind)) or self._meet(name, kind) for name in ids],
+            [self._labels[name] if name in self._labels else self._learn_label(name) for name in names],
+            [()] * rows,
         )
+        self._framer.add_columns(layout.schema, source, columns)
         return rows
 
     def _meet(self, caller_id: str, id_kind: str) -> Known:
@@ -135,14 +132,14 @@ class Quick:
         name = self._labels[label] = checked_label(label)
         return name
 
-    def _learn_layout(self, mixed: bool, spoken: bool, model: Any, features: dict[str, Any]) -> Layout:
+    def _learn_layout(self, mixed: bool, silent: bool, model: Any, features: dict[str, Any]) -> Layout:
         for name in features:
             feature_name(name[1:] if mixed and name.startswith("=") else name)
         named = model_id(model.namespace, model.name, model.version) if model.name else parsed_model(self._topic.model)
-        layout = self._framer.layout("inference", named, tuple(features), ("prompt", "completion") if spoken else ())
+        layout = self._framer.layout("inference", named, tuple(features), () if silent else ("prompt", "completion"))
         if len(self._layouts) >= CACHED:
             self._layouts.clear()
-        self._layouts[mixed, spoken, model.namespace, model.name, model.version, *features] = layout
+        self._layouts[mixed, silent, model.namespace, model.name, model.version, *features] = layout
         return layout
 
 
