@@ -87,10 +87,9 @@ def _framed(raw: list[bytes], rows: int, now: int) -> list[Frame]:
     """Returns what intake makes of the records when frames are cut at `rows` rows."""
     core = Core(CONFIG, derive_key(DEVELOPMENT_KEY, "caller"))
     source = core.framer.number(SOURCE)
-    for number, value in enumerate(raw, 1):
-        core.feed(source, number, now, value)
-        if number % rows == 0:
-            core.framer.flush(0)
+    for start in range(0, len(raw), rows):
+        core.feed_run(source, [(offset, now, value) for offset, value in enumerate(raw[start : start + rows], start)])
+        core.framer.flush(0)
     return [frame for _, frame in core.take()[0]]
 
 
