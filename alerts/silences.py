@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from alerts.incident import Incident
+import msgspec
+
+from alerts.incident import Incident, hex_of
+from tocsin.codec import pack
 from tocsin.control import Silence
+from tocsin.event import Caller
 
 MAX_SILENCES = 1_000
 
@@ -15,9 +19,9 @@ class Silences:
         active: id → silence.
     """
 
-    def __init__(self, active: dict[str, Silence] | None = None) -> None:
-        """Starts with those given, or none."""
-        self.active: dict[str, Silence] = active or {}
+    def __init__(self) -> None:
+        """Starts with none."""
+        self.active: dict[str, Silence] = {}
 
     def add(self, silence: Silence, now: int) -> None:
         """Puts one in force, in place of any of the same id; the one that ends first makes room when there are too many."""
@@ -39,6 +43,14 @@ class Silences:
         """Returns the silence this incident is under, the first by id, or None."""
         return next((self.active[key] for key in sorted(self.active) if matches(self.active[key], incident)), None)
 
+    def dump(self) -> bytes:
+        """Returns the silences in force as bytes."""
+        return pack(self.active)
+
+    def load(self, data: bytes) -> None:
+        """Replaces them by those in a dump of the same version."""
+        self.active = msgspec.msgpack.decode(data, type=dict[str, Silence])
+
 
 def matches(silence: Silence, incident: Incident) -> bool:
     """Returns whether the silence covers the incident: one that names a caller never covers a group with others in it."""
@@ -52,9 +64,9 @@ def matches(silence: Silence, incident: Incident) -> bool:
 
 def _is_only(caller_id: str, incident: Incident) -> bool:
     callers = [member.caller for member in incident.top.values()]
-    return len(incident.callers) == len(callers) > 0 and all(_answers_to(caller_id, c.id, c.hash) for c in callers)
+    return len(incident.callers) == len(callers) > 0 and all(_answers_to(caller_id, caller) for caller in callers)
 
 
-def _answers_to(wanted: str, caller_id: str, hash64: int) -> bool:
+def _answers_to(wanted: str, caller: Caller) -> bool:
     """Returns whether a name given by an analyst is this caller's id, or the keyed hash that findings show in its place."""
-    return wanted in (caller_id, f"hmac:{hash64:016x}")
+    return wanted in (caller.id, f"hmac:{hex_of(caller)}")

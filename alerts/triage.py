@@ -5,35 +5,35 @@
    findings made by signals + suppressed signals = signals fired.
 2. What was suppressed is reported by the next finding: at 1 min, 10 min, 1 h and 6 h after opening if anything new arrived,
    and when the incident closes, after its kind's quiet time or by an analyst's order.
-3. More than `CROWD` callers who open incidents of one model and kind within `CROWD_MS` are one event for the people who read
-   about it: the later ones join a single incident with a group of actors, so a flood cannot bury the SOC.
+3. Many callers who open incidents of one model and kind at once are one event for the people who read about it: the later
+   ones join a single incident with a group of actors, so a flood cannot bury the SOC (`casebook.py`).
 4. Everything is bounded: too many open incidents close the least severe and longest quiet one, and say so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
 
 from alerts.blindness import signal_of_fault, signal_of_loss
+from alerts.casebook import MAX_OPEN, Casebook, Key
 from alerts.finding import Activity, Finding, finding_of
-from alerts.incident import GROUP, NOBODY, Incident
+from alerts.incident import Incident
 from alerts.proposal import propose, targets_of
 from alerts.silences import Silences
-from alerts.wording import because_after, because_quiet, what_happened
+from alerts.wording import because_after, because_closed_by, because_crowded_out, because_quiet, what_happened
 from tocsin.codec import pack
 from tocsin.config import Privacy
 from tocsin.control import CloseFinding, RemoveSilence, Silence, control_body
 from tocsin.errors import RejectError
-from tocsin.ids import uid
 from tocsin.reading import Order
 from tocsin.signal import Kind, Signal, Signals
 from tocsin.state import Section, Sections
 
-INCIDENTS, SILENCES, SEEN = "incidents", "silences", "seen"
-VERSIONS: Final = {INCIDENTS: 1, SILENCES: 1, SEEN: 1}
+INCIDENTS, SILENCES, HEARD = "incidents", "silences", "heard"
+VERSIONS: Final = {INCIDENTS: 1, SILENCES: 1, HEARD: 1}
 """Sections of the state and the version of each one's layout."""
 
 MINUTE_MS: Final = 60_000
@@ -51,20 +51,8 @@ QUIET_MS: Final[dict[Kind, int]] = {
 """Without a signal for so long, an incident is over. A caller that keeps its pace is signalled again only when its calls have
 grown tenfold, so half an hour of silence would not mean that it has stopped."""
 
-CROWD: Final = 20
-CROWD_MS: Final = 10 * MINUTE_MS
-MAX_OPEN: Final = 2_000
-MAX_CLOSED: Final = 500
-MAX_SEEN: Final = 4_096
-
-Key = tuple[str, str, str]
-"""(subject, kind, actor)."""
-
-
-class _Incidents(msgspec.Struct, array_like=True):
-    now: int
-    open: list[Incident]
-    closed: list[Incident]
+NEVER_MS: Final = 1 << 62
+MAX_HEARD: Final = 4_096
 
 
 class Triage:
@@ -73,44 +61,44 @@ class Triage:
     Attributes:
         privacy: how callers are shown.
         now: ledger time, Unix milliseconds.
-        open: (subject, kind, actor) → incident, in order of opening.
-        closed: uid → incident, the last `MAX_CLOSED`, so that an analyst's word still finds them.
+        cases: the incidents.
         silences: in force.
-        seen: uids of the last orders, faults and losses: each counts once.
+        heard: uids of the last orders, faults and losses: each counts once.
     """
 
     def __init__(self, privacy: Privacy) -> None:
         """Starts with nothing open."""
         self.privacy = privacy
         self.now = 0
-        self.open: dict[Key, Incident] = {}
-        self.closed: dict[str, Incident] = {}
+        self.cases = Casebook()
         self.silences = Silences()
-        self.seen: dict[str, None] = {}
+        self.heard: dict[str, None] = {}
+        # A lower bound of when time alone next changes anything: derived, so it is no part of the state.
+        self._wake = 0
 
     def apply(self, record: Signals) -> list[Finding]:
         """Returns the findings one record leads to, in order: what time did first, then orders, then signals."""
         signals = [*self._blindness(record), *record.signals]
         self._advance(record.clock.now_ms, signals)
-        findings = list(self._pass_time())
+        findings = list(self._pass_time()) if self.now >= self._wake else []
         for order in record.orders:
-            if self._is_new(order.uid):
+            if self._is_news(order.uid):
                 findings += self._obey(order)
         due: dict[Key, tuple[Activity, str]] = {}
         for signal in signals:
             findings += self._take(signal, due)
-        return findings + [self._say(self.open[key], *reason) for key, reason in due.items()]
+        return findings + [self._say(self.cases.open[key], *reason) for key, reason in due.items()]
 
     def _blindness(self, record: Signals) -> list[Signal]:
-        faults = [signal_of_fault(fault) for fault in record.faults if self._is_new(fault.uid)]
-        return faults + [signal_of_loss(loss) for loss in record.losses if self._is_new(loss.uid)]
+        faults = [signal_of_fault(fault) for fault in record.faults if self._is_news(fault.uid)]
+        return faults + [signal_of_loss(loss) for loss in record.losses if self._is_news(loss.uid)]
 
-    def _is_new(self, event_uid: str) -> bool:
-        if event_uid in self.seen:
+    def _is_news(self, event_uid: str) -> bool:
+        if event_uid in self.heard:
             return False
-        self.seen[event_uid] = None
-        if len(self.seen) > MAX_SEEN:
-            del self.seen[next(iter(self.seen))]
+        self.heard[event_uid] = None
+        if len(self.heard) > MAX_HEARD:
+            del self.heard[next(iter(self.heard))]
         return True
 
     def _advance(self, clock_ms: int, signals: Iterable[Signal]) -> None:
@@ -120,17 +108,20 @@ class Triage:
             self.now = max((signal.ts for signal in signals), default=0)
 
     def _pass_time(self) -> Iterator[Finding]:
+        """Yields what is said because time went by, and sets when that may next be the case."""
         self.silences.expire(self.now)
-        for key, incident in list(self.open.items()):
-            quiet = QUIET_MS[incident.kind]
-            if self.now - incident.last >= quiet:
-                yield self._close(key, because_quiet(quiet))
+        self._wake = min((silence.until for silence in self.silences.active.values()), default=NEVER_MS)
+        for key, incident in list(self.cases.open.items()):
+            over = incident.last + QUIET_MS[incident.kind]
+            if self.now >= over:
+                yield self._close(key, because_quiet(QUIET_MS[incident.kind]))
                 continue
             passed = sum(self.now - incident.opened >= after for after in UPDATES_MS)
             if passed > incident.milestones:
                 incident.milestones = passed
                 if incident.unsaid:
                     yield self._say(incident, "update", because_after(UPDATES_MS[passed - 1]))
+            self._wake = min(self._wake, over, *(incident.opened + after for after in UPDATES_MS[passed : passed + 1]))
 
     def _obey(self, order: Order) -> list[Finding]:
         """Returns what an order leads to; one that intake let through and we cannot read changes nothing."""
@@ -140,6 +131,7 @@ class Triage:
             return []
         if isinstance(body, Silence):
             self.silences.add(body, self.now)
+            self._wake = min(self._wake, body.until)
         elif isinstance(body, RemoveSilence):
             self.silences.remove(body.id)
         else:
@@ -147,12 +139,13 @@ class Triage:
         return []
 
     def _judge(self, order: CloseFinding) -> list[Finding]:
-        because = f"closed as {order.verdict} by {order.author}" + (f": {order.reason}" if order.reason else "")
-        for key, incident in list(self.open.items()):
-            if incident.uid == order.finding_uid:
-                incident.verdict = order.verdict
-                return [self._close(key, because)]
-        late = self.closed.get(order.finding_uid)
+        """Returns the finding that closes an incident by an analyst's word, or adds that word to a closed one."""
+        because = because_closed_by(order)
+        key = self.cases.key_for(order.finding_uid)
+        if key is not None:
+            self.cases.open[key].verdict = order.verdict
+            return [self._close(key, because)]
+        late = self.cases.closed.get(order.finding_uid)
         if late is None or late.verdict == order.verdict:
             return []
         late.verdict = order.verdict
@@ -164,12 +157,15 @@ class Triage:
         Returns:
             The finding of an incident that had to be closed to make room.
         """
-        key = self._key(signal)
         made_room: list[Finding] = []
-        if key not in self.open:
-            made_room = self._make_room(due)
-            self.open[key] = self._incident(key, signal)
-        incident = self.open[key]
+        key = self.cases.key_of(signal, self.now)
+        if key not in self.cases.open:
+            surplus = self.cases.surplus(keep=due)
+            if surplus is not None:
+                made_room.append(self._close(surplus, because_crowded_out(MAX_OPEN)))
+            self.cases.begin(key, signal, self.now)
+            self._wake = min(self._wake, self.now + UPDATES_MS[0])
+        incident = self.cases.open[key]
         news = self._add(incident, signal)
         if news and key not in due:
             due[key] = ("create" if incident.sequence == 0 else "update", news)
@@ -177,19 +173,6 @@ class Triage:
             incident.quiet += 1
             incident.unsaid += 1
         return made_room
-
-    def _incident(self, key: Key, signal: Signal) -> Incident:
-        return Incident(
-            uid=uid("incident", *key, signal.uid),
-            subject=key[0],
-            model=signal.model,
-            kind=signal.kind,
-            actor=key[2],
-            opened=self.now,
-            last=self.now,
-            start=signal.onset_ts,
-            end=signal.ts,
-        )
 
     def _add(self, incident: Incident, signal: Signal) -> str:
         """Returns why this signal is worth a finding by itself, or "" when it is more of the same."""
@@ -208,32 +191,8 @@ class Triage:
         silence = self.silences.over(incident)
         return silence.id if silence else ""
 
-    def _key(self, signal: Signal) -> Key:
-        subject = signal.model or signal.watches
-        if signal.caller is None:
-            return subject, signal.kind, NOBODY
-        key, group = (subject, signal.kind, f"{signal.caller.hash:016x}"), (subject, signal.kind, GROUP)
-        return group if key not in self.open and (group in self.open or self._is_crowded(key)) else key
-
-    def _is_crowded(self, key: Key) -> bool:
-        since = self.now - CROWD_MS
-        alike = (incident for (*rest, actor), incident in self.open.items() if rest == list(key[:2]) and actor != NOBODY)
-        return sum(incident.opened > since for incident in alike) >= CROWD
-
-    def _make_room(self, due: Container[Key]) -> list[Finding]:
-        """Returns the finding of the least severe and longest quiet incident, closed because too many are open."""
-        idle = [key for key in self.open if key not in due] if len(self.open) >= MAX_OPEN else []
-        if not idle:
-            return []
-        least = min(idle, key=lambda key: (self.open[key].severity, self.open[key].last, key))
-        return [self._close(least, f"closed to make room: more than {MAX_OPEN:,} incidents are open")]
-
     def _close(self, key: Key, because: str) -> Finding:
-        incident = self.open.pop(key)
-        self.closed[incident.uid] = incident
-        if len(self.closed) > MAX_CLOSED:
-            del self.closed[next(iter(self.closed))]
-        return self._say(incident, "close", because)
+        return self._say(self.cases.end(key), "close", because)
 
     def _say(self, incident: Incident, activity: Activity, because: str) -> Finding:
         """Returns the next finding about an incident, with a proposal if the callers to contain have changed."""
@@ -251,23 +210,21 @@ class Triage:
 
     def dump(self) -> Sections:
         """Returns the whole state, one section per concern: equal state is equal bytes."""
-        incidents = _Incidents(self.now, list(self.open.values()), list(self.closed.values()))
-        state = {INCIDENTS: incidents, SILENCES: self.silences.active, SEEN: list(self.seen)}
-        return {name: Section(VERSIONS[name], pack(value)) for name, value in state.items()}
+        data = {INCIDENTS: self.cases.dump(), SILENCES: self.silences.dump(), HEARD: pack((self.now, list(self.heard)))}
+        return {name: Section(VERSIONS[name], data[name]) for name in VERSIONS}
 
     def load(self, sections: Sections) -> list[str]:
-        """Replaces the state; returns a line for every section that was dropped or starts cold."""
+        """Replaces the state; returns a line for every section that is dropped or starts cold."""
+        self.now, self.cases, self.silences, self.heard, self._wake = 0, Casebook(), Silences(), {}, 0
         fit = {name: section.data for name, section in sections.items() if VERSIONS.get(name) == section.version}
-        decode = msgspec.msgpack.decode
-        incidents = decode(fit[INCIDENTS], type=_Incidents) if INCIDENTS in fit else _Incidents(0, [], [])
-        self.now = incidents.now
-        self.open = {(incident.subject, incident.kind, incident.actor): incident for incident in incidents.open}
-        self.closed = {incident.uid: incident for incident in incidents.closed}
-        self.silences = Silences(decode(fit[SILENCES], type=dict[str, Silence]) if SILENCES in fit else {})
-        self.seen = dict.fromkeys(decode(fit[SEEN], type=list[str]) if SEEN in fit else [])
-        dropped = [
-            f"{name}: v{VERSIONS.get(name, 'none')} expected, v{sections[name].version} found; dropped"
-            for name in sections
-            if name not in fit
+        if INCIDENTS in fit:
+            self.cases.load(fit[INCIDENTS])
+        if SILENCES in fit:
+            self.silences.load(fit[SILENCES])
+        if HEARD in fit:
+            self.now, heard = msgspec.msgpack.decode(fit[HEARD], type=tuple[int, list[str]])
+            self.heard = dict.fromkeys(heard)
+        dropped = sorted(sections.keys() - fit.keys())
+        return [f"{name}: v{sections[name].version} is not of this version; it is dropped" for name in dropped] + [
+            f"{name}: missing; it starts cold" for name in VERSIONS if name not in sections
         ]
-        return dropped + [f"{name}: missing; it starts cold" for name in VERSIONS if name not in sections]

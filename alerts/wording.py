@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from alerts.finding import Actor, Finding
+from tocsin.control import CloseFinding
 from tocsin.signal import Kind, Signal
 
 HOUR_S = 3_600
@@ -66,6 +67,16 @@ def because_quiet(quiet_ms: int) -> str:
 def because_after(after_ms: int) -> str:
     """Returns why an incident speaks again by itself."""
     return f"more of the same {lasting(after_ms)} after opening"
+
+
+def because_closed_by(order: CloseFinding) -> str:
+    """Returns why an incident closes by an analyst's word."""
+    return f"closed as {order.verdict} by {order.author}" + (f": {order.reason}" if order.reason else "")
+
+
+def because_crowded_out(most: int) -> str:
+    """Returns why an incident closes for others' sake."""
+    return f"closed to make room: {number(most)} incidents are open"
 
 
 def caller_name(actor: Actor) -> str:
@@ -129,9 +140,8 @@ def _pace(signal: Signal) -> str:
 
 
 def _drift(finding: Finding) -> str:
-    return (
-        f"{_quantity(finding).capitalize()} of {finding.model} changed at about {clock_time(finding.start)}{_from_to(finding)}."
-    )
+    since = clock_time(finding.start)
+    return f"The {_quantity(finding)} of {finding.model} changed at about {since}{_from_to(finding)}."
 
 
 def _fault(finding: Finding) -> str:
@@ -149,11 +159,16 @@ def _quantity(finding: Finding) -> str:
 
 
 def _from_to(finding: Finding) -> str:
+    """Returns how much it changed, as far as the leading detector's evidence says."""
     lead = finding.lead
-    before, after = lead.evidence.get("mean_before"), lead.evidence.get("mean_after")
-    if not isinstance(before, int | float) or not isinstance(after, int | float):
-        return ""
-    return f", from {_amount(lead.watches, before)} to {_amount(lead.watches, after)} on average"
+    before, after, high, usual = (lead.evidence.get(key) for key in ("mean_before", "mean_after", "share_high", "share_usual"))
+    if isinstance(before, int | float) and isinstance(after, int | float):
+        return f", from {_amount(lead.watches, before)} to {_amount(lead.watches, after)} on average"
+    if isinstance(before, int | float):
+        return f", {lead.evidence.get('direction', 'away')} from {_amount(lead.watches, before)} on average"
+    if isinstance(high, int | float) and isinstance(usual, int | float):
+        return f": {percent(high)} of the requests look strange, where {percent(usual)} would be usual"
+    return ""
 
 
 def _amount(watches: str, value: float) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from alerts.casebook import CROWD
 from alerts.finding import Finding
-from alerts.triage import CROWD, Triage
+from alerts.triage import Triage
 from tests.helpers.signals import HOUR, MINUTE, T0, caller, drift, fault, loss, order, probing, signals, silence
 from tocsin.config import Privacy
 from tocsin.signal import Kind

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from alerts.casebook import CROWD
 from alerts.finding import Finding
 from alerts.formats.ecs import iso, render
 from alerts.severity import Severity
-from alerts.triage import CROWD, Triage
+from alerts.triage import Triage
 from tests.helpers.findings import all_findings
 from tests.helpers.signals import T0, caller, drift, loss, probing, signals
 from tocsin.config import Privacy

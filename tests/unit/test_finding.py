@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from alerts.casebook import CROWD
 from alerts.escape import printable, safe
 from alerts.finding import MAX_ACTORS, Finding
 from alerts.formats import ocsf
 from alerts.history import describe, one_line
 from alerts.privacy import MAX_ID, show
-from alerts.triage import CROWD, Triage
+from alerts.triage import Triage
 from alerts.wording import false_alerts, lasting, message, number, proposed, title, what_happened
 from tests.helpers.findings import HOSTILE, all_findings
 from tests.helpers.signals import HOUR, MINUTE, T0, caller, drift, fault, loss, order, probing, signals, silence
@@ -47,7 +48,16 @@ def test_a_crowd_is_told_as_one_event() -> None:
 
 def test_drift_and_trouble_say_what_changed_and_since_when() -> None:
     assert what_happened(first(drift())) == (
-        "Confidence of prod/fraud@7 changed at about 07:08 UTC on 23 November, from 0.91 to 0.72 on average."
+        "The confidence of prod/fraud@7 changed at about 07:08 UTC on 23 November, from 0.91 to 0.72 on average."
+    )
+    strange = drift("half_space_trees", watches="features", evidence={"share_high": 0.124, "share_usual": 0.01})
+    assert what_happened(first(strange)) == (
+        "The mix of inputs of prod/fraud@7 changed at about 07:08 UTC on 23 November: 12 % of the requests look strange, "
+        "where 1 % would be usual."
+    )
+    up = drift("page_hinkley", watches="error rate", evidence={"mean_before": 0.002, "direction": "up"})
+    assert what_happened(first(up)) == (
+        "The error rate of prod/fraud@7 changed at about 07:08 UTC on 23 November, up from 0.2 % on average."
     )
     slow = drift("page_hinkley", kind=Kind.FAULT, watches="latency_ms", evidence={"mean_before": 12.25, "mean_after": 1_250.4})
     assert what_happened(first(slow)) == (
@@ -86,8 +96,8 @@ def test_every_message_is_the_analysts_sentence_and_then_the_data_scientists(fin
 def test_the_data_scientists_sentence_names_detector_claim_and_numbers() -> None:
     _, _, scientist = message(first(probing(evidence={"usual_per_min": 0.05}))).partition(" For data scientists: ")
     assert scientist == (
-        "probe_rate v1 on caller rate (reference: own past; bound: at most 2 false alerts of this kind a month) reached 12,400 "
-        "against 5,000 over 412 events, onset 2026-11-23T07:08:20Z: usual_per_min 0.05."
+        "probe_rate v1 on caller rate (reference: own past; calibrated: about 2 false alerts of this kind a month) reached "
+        "12,400 against 5,000 over 412 events, onset 2026-11-23T07:08:20Z: usual_per_min 0.05."
     )
 
 

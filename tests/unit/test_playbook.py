@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from alerts.casebook import CROWD
 from alerts.playbook import PLAYBOOK, Play, play_for
 from alerts.severity import Severity
-from alerts.triage import CROWD, Triage
+from alerts.triage import Triage
 from tests.helpers.signals import HOUR, MINUTE, T0, caller, drift, order, probing, signals
 from tocsin.config import Privacy
 from tocsin.signal import Kind

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from alerts.casebook import CROWD
 from alerts.silences import MAX_SILENCES, Silences
-from alerts.triage import CROWD, Triage
+from alerts.triage import Triage
 from tests.helpers.signals import HOUR, MINUTE, T0, caller, drift, order, probing, signals, silence
 from tocsin.config import Privacy
 from tocsin.control import Silence

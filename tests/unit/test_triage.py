@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from alerts.casebook import CROWD, MAX_CLOSED, MAX_OPEN
 from alerts.finding import Finding
 from alerts.severity import Severity
-from alerts.triage import CROWD, MAX_CLOSED, MAX_OPEN, QUIET_MS, Triage
+from alerts.triage import QUIET_MS, Triage
 from tests.helpers.signals import HOUR, MINUTE, MODEL, T0, caller, drift, fault, loss, order, probing, signals
 from tocsin.config import Privacy
 from tocsin.signal import Kind
@@ -66,7 +67,7 @@ def test_a_rise_in_severity_speaks_at_once_and_it_never_falls() -> None:
     (update,) = fold.apply(signals(probing(**strong()), now=T0 + 1_000))
     assert (update.activity, update.because, update.severity) == ("update", "severity rose from medium", Severity.HIGH)
     assert fold.apply(signals(probing(), now=T0 + 2_000)) == []
-    assert fold.open[MODEL, Kind.PROBING, f"{caller().hash:016x}"].severity is Severity.HIGH
+    assert fold.cases.open[MODEL, Kind.PROBING, f"{caller().hash:016x}"].severity is Severity.HIGH
 
 
 def test_every_kind_closes_after_its_quiet_time_by_ledger_time() -> None:
@@ -76,7 +77,7 @@ def test_every_kind_closes_after_its_quiet_time_by_ledger_time() -> None:
         assert not [f for f in fold.apply(signals(now=T0 + quiet - 1)) if f.activity == "close" and f.kind is kind]
         closed = [f for f in fold.apply(signals(now=T0 + quiet)) if f.kind is kind]
         assert [(f.activity, f.status) for f in closed] in ([("close", "resolved")], [])
-    assert fold.open == {}
+    assert fold.cases.open == {}
 
 
 def test_a_signal_after_the_quiet_time_is_a_new_incident() -> None:
@@ -123,13 +124,13 @@ def test_a_caller_with_an_incident_of_its_own_stays_out_of_the_crowd() -> None:
     fold = triage()
     fold.apply(signals(*(probing(f"acct-{i}") for i in range(CROWD + 1))))
     fold.apply(signals(probing("acct-0"), now=T0 + 1_000))
-    assert fold.open[MODEL, Kind.PROBING, f"{caller('acct-0').hash:016x}"].fired == 2
+    assert fold.cases.open[MODEL, Kind.PROBING, f"{caller('acct-0').hash:016x}"].fired == 2
 
 
 def test_a_crowd_keeps_the_busiest_by_name_and_counts_the_others() -> None:
     fold = triage()
     fold.apply(signals(*(probing(f"acct-{i}", count=i + 1) for i in range(CROWD + 500))))
-    crowd = fold.open[MODEL, Kind.PROBING, "*"]
+    crowd = fold.cases.open[MODEL, Kind.PROBING, "*"]
     assert len(crowd.callers) == 500
     assert [member.count for member in crowd.members()] == list(range(CROWD + 500, CROWD + 450, -1))
 
@@ -192,14 +193,14 @@ def test_a_flood_of_incidents_closes_the_least_severe_and_says_so() -> None:
     found = fold.apply(signals(drift(model="prod/new@1", at=T0 + 5_000), now=T0 + 5_000))
     assert [f.activity for f in found] == ["close", "create"]
     assert found[0].kind is Kind.DRIFT
-    assert len(fold.open) == MAX_OPEN
+    assert len(fold.cases.open) == MAX_OPEN
 
 
 def test_closed_incidents_are_bounded() -> None:
     fold = triage()
     fold.apply(signals(*(drift(model=f"prod/m{i}@1", at=T0 + i) for i in range(MAX_CLOSED + 50))))
     fold.apply(signals(now=T0 + 3 * HOUR))
-    assert (len(fold.open), len(fold.closed)) == (0, MAX_CLOSED)
+    assert (len(fold.cases.open), len(fold.cases.closed)) == (0, MAX_CLOSED)
 
 
 def test_a_caller_may_be_flagged_forever_without_the_state_growing() -> None:
@@ -236,11 +237,11 @@ def test_a_section_of_another_version_starts_cold_and_the_others_load() -> None:
     fold = triage()
     fold.apply(signals(probing(), orders=(order("silence", id="s", until=T0 + HOUR, reason="r", author="a"),)))
     sections = fold.dump()
-    newer = {**sections, "incidents": type(sections["incidents"])(99, b"?"), "shiny": sections["seen"]}
+    newer = {**sections, "incidents": type(sections["incidents"])(99, b"?"), "shiny": sections["heard"]}
     restored = triage()
     assert restored.load(newer) == [
-        "incidents: v1 expected, v99 found; dropped",
-        "shiny: vnone expected, v1 found; dropped",
+        "incidents: v99 is not of this version; it is dropped",
+        "shiny: v1 is not of this version; it is dropped",
     ]
-    assert restored.open == {}
+    assert restored.cases.open == {}
     assert list(restored.silences.active) == ["s"]
