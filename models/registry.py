@@ -1,0 +1,86 @@
+"""Registry: every detector there is, one line each. The index of this folder; `tocsin detectors` prints it."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final
+
+from models import adwin, half_space_trees, page_hinkley, probe_rate
+from models.detector import Detector, Entry, Seat
+from models.watched import KINDS
+from tocsin.signal import Kind
+
+
+def _probe_rate(seat: Seat) -> Detector:
+    return probe_rate.ProbeRate(alerts_per_month=seat.alerts_per_month, shards=seat.shards)
+
+
+def _adwin(seat: Seat) -> Detector:
+    return adwin.Adwin(alerts_per_month=seat.alerts_per_month, shards=seat.shards)
+
+
+def _page_hinkley(seat: Seat) -> Detector:
+    return page_hinkley.PageHinkley(alerts_per_month=seat.alerts_per_month, shards=seat.shards)
+
+
+def _half_space_trees(seat: Seat) -> Detector:
+    return half_space_trees.HalfSpaceTrees(seed=zlib.crc32(seat.model.encode()))
+
+
+DETECTORS: Final[dict[str, Entry]] = {
+    "probe_rate": Entry(
+        build=_probe_rate,
+        version=probe_rate.VERSION,
+        stage="sense",
+        scope="shard",
+        sees="one caller asks far more often than it, or anyone, used to",
+        needs=frozenset({"caller"}),
+        kind=Kind.PROBING,
+        reference="own past",
+        claim="calibrated",
+        techniques=("AML.T0040", "AML.T0024.002"),
+        share=0.5,
+    ),
+    "adwin": Entry(
+        build=_adwin,
+        version=adwin.VERSION,
+        stage="sense",
+        scope="model",
+        sees="the mean of confidence, latency or error rate changed against its recent past",
+        needs=frozenset({"confidence", "latency_ms", "status"}),
+        kind=Kind.DRIFT,
+        reference="moving",
+        claim="advisory",
+        techniques=("AML.T0031",),
+        share=0.1,
+        kinds=KINDS,
+    ),
+    "page_hinkley": Entry(
+        build=_page_hinkley,
+        version=page_hinkley.VERSION,
+        stage="sense",
+        scope="model",
+        sees="the mean of confidence, latency or error rate moved away from its long-run mean",
+        needs=frozenset({"confidence", "latency_ms", "status"}),
+        kind=Kind.DRIFT,
+        reference="moving",
+        claim="advisory",
+        techniques=("AML.T0031",),
+        share=0.1,
+        kinds=KINDS,
+    ),
+    "half_space_trees": Entry(
+        build=_half_space_trees,
+        version=half_space_trees.VERSION,
+        stage="sense",
+        scope="model",
+        sees="many inputs come from where few came before",
+        needs=frozenset({"features"}),
+        kind=Kind.DRIFT,
+        reference="moving",
+        claim="advisory",
+        techniques=("AML.T0043", "AML.T0015"),
+        share=0.1,
+    ),
+}
+"""Every detector: id → what it is. The id is the file's name."""
