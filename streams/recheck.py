@@ -16,6 +16,8 @@ import orjson
 
 from streams.capture_file import Captured
 from streams.chain import Chain
+from streams.raw_events import merged
+from streams.replay import replay_raw
 from streams.stage.machine import Send
 from streams.stages import STAGES
 from tocsin.config import Config
@@ -90,6 +92,19 @@ def _resent(records: Sequence[Captured], chain: Chain) -> Iterable[Send]:
 
 def _compare(topic: str, captured: set[Line], recomputed: set[Line]) -> Compared:
     return Compared(topic, len(captured), len(recomputed), len(recomputed - captured), len(captured - recomputed))
+
+
+def recheck_incidents(records: Sequence[Captured], config: Config, key: bytes) -> tuple[Counter[Incident], Counter[Incident]]:
+    """Returns (missing, extra): incidents that only the captured raw records lead to, and those only the captured alerts tell of.
+
+    Args:
+        records: a capture with the raw topics and the alerts, whole.
+        config: that of the deployment.
+        key: the deployment's key: without it callers have other hashes.
+    """
+    told = incidents_of(record.value or b"{}" for record in records if record.role == "alerts")
+    follow = incidents_of(replay_raw(merged(records), config, key).findings)
+    return follow - told, told - follow
 
 
 def incidents_of(findings: Iterable[bytes]) -> Counter[Incident]:
