@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from streams import admin_client
 from streams.brokers.jars import missing_tools
 from streams.brokers.local import LocalKafka
 from streams.clients import consumer_settings
@@ -48,6 +49,12 @@ def secure_kafka() -> Iterator[LocalKafka]:
 def settings(kafka: LocalKafka) -> Kafka:
     """The `[kafka]` table for one test: topics of one test are invisible to the next."""
     return msgspec.structs.replace(kafka.kafka, prefix=f"t{uuid.uuid4().hex[:8]}.")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests that must fail do so after 2 s."""
+    monkeypatch.setattr(admin_client, "TIMEOUT_S", 2.0)
 
 
 def read_topic(kafka: Kafka, name: str, *, group: str = "") -> list[Message]:

@@ -146,7 +146,7 @@ def test_sense_cannot_move_the_position_of_another_group(site: Site) -> None:
         aiokafka_read(site.sense, frames, group)
 
 
-def test_a_wrong_password_is_refused_and_said_so(site: Site) -> None:
+def test_a_wrong_password_is_refused_and_said_so(site: Site, impatient: None) -> None:
     frames = topic_name(site.sense, "frames")
     with pytest.raises(BrokerError, match=r"(?i)authentication failed"):
         watermarks(site.intruder, [frames])
