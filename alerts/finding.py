@@ -76,7 +76,8 @@ class Finding(msgspec.Struct, frozen=True):
         silence: the silence it is under, or None.
         verdict: an analyst's last word, or "".
         proposal: what is proposed now, or None.
-        proposal_id: the proposal in force, new or earlier, or "".
+        proposal_id: the latest proposal, this one or an earlier one, or "".
+        proposal_expires: until when that stands, ledger time.
         advice: what a person should do.
     """
 
@@ -106,6 +107,7 @@ class Finding(msgspec.Struct, frozen=True):
     verdict: str
     proposal: Proposal | None
     proposal_id: str
+    proposal_expires: int
     advice: str
 
     @property
@@ -156,6 +158,7 @@ def finding_of(
         verdict=incident.verdict,
         proposal=None,
         proposal_id=incident.proposal,
+        proposal_expires=incident.expires,
         advice=play_for(incident.kind, incident.severity).advice,
     )
 

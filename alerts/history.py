@@ -28,7 +28,9 @@ def _when(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else printable(value if isinstance(value, str) else str(value))
+    if value is None:
+        return ""
+    return number(value) if isinstance(value, int | float) else printable(str(value))
 
 
 def first_sentence(finding: dict[str, Any]) -> str:
@@ -87,7 +89,7 @@ def _callers(finding: dict[str, Any]) -> list[str]:
 
 def _counts(finding: dict[str, Any]) -> str:
     fired, quiet = dig(finding, "count"), dig(finding, "unmapped", "tocsin", "suppressed_total")
-    return f"{_text(fired)}, {_text(quiet)} of them without a finding of their own" if fired is not None else ""
+    return f"{_text(fired)} fired, {_text(quiet)} of them counted without a finding of their own" if fired is not None else ""
 
 
 def _attacks(finding: dict[str, Any]) -> list[str]:

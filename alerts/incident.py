@@ -68,6 +68,7 @@ class Incident(msgspec.Struct, array_like=True):
         examples: rows to look at.
         silence: id of the silence it is under, or "".
         proposal: id of the latest proposal, or "".
+        expires: until when that proposal stands, ledger time, Unix milliseconds.
         targets: the callers that proposal names, as hashes in hex, ascending.
         verdict: an analyst's last word, or "".
     """
@@ -93,6 +94,7 @@ class Incident(msgspec.Struct, array_like=True):
     examples: tuple[str, ...] = ()
     silence: str = ""
     proposal: str = ""
+    expires: int = 0
     targets: tuple[str, ...] = ()
     verdict: str = ""
 

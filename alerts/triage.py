@@ -205,8 +205,8 @@ class Triage:
         if not targets or targets == incident.targets:
             return finding
         proposal = propose(incident, targets, self.now, what_happened(finding), self.privacy)
-        incident.proposal, incident.targets = proposal.id, targets
-        return msgspec.structs.replace(finding, proposal=proposal, proposal_id=proposal.id)
+        incident.proposal, incident.expires, incident.targets = proposal.id, proposal.expires, targets
+        return msgspec.structs.replace(finding, proposal=proposal, proposal_id=proposal.id, proposal_expires=proposal.expires)
 
     def dump(self) -> Sections:
         """Returns the whole state, one section per concern: equal state is equal bytes."""

@@ -139,14 +139,9 @@ def _pace(signal: Signal) -> str:
     return f"{much}, where {number(usual * 60)} an hour would be usual"
 
 
-def _drift(finding: Finding) -> str:
+def _change(finding: Finding) -> str:
     since = clock_time(finding.start)
     return f"The {_quantity(finding)} of {finding.model} changed at about {since}{_from_to(finding)}."
-
-
-def _fault(finding: Finding) -> str:
-    since = clock_time(finding.start)
-    return f"{finding.model} is unwell since about {since}: its {_quantity(finding)} changed{_from_to(finding)}."
 
 
 _QUANTITIES: Final = {"latency_ms": "latency", "features": "mix of inputs"}
@@ -187,7 +182,7 @@ def _blind(finding: Finding) -> str:
             "deleted them before they were read."
         )
     if not finding.model:
-        return f"Tocsin's {finding.subject} reports trouble: {evidence.get('error')}."
+        return f"Tocsin's {finding.subject} reports: {evidence.get('error')}."
     return (
         f"Detector {finding.lead.detector} no longer watches {finding.model}: it failed and is switched off there, while the "
         "others go on."
@@ -196,8 +191,8 @@ def _blind(finding: Finding) -> str:
 
 _SENTENCES: Final[dict[Kind, Callable[[Finding], str]]] = {
     Kind.PROBING: _probing,
-    Kind.DRIFT: _drift,
-    Kind.FAULT: _fault,
+    Kind.DRIFT: _change,
+    Kind.FAULT: _change,
     Kind.BLIND: _blind,
 }
 
@@ -244,6 +239,7 @@ def proposed(finding: Finding) -> str:
             f"Proposed, not yet approved: {finding.proposal.action} {whom} for {lasting(finding.proposal.ttl_s * 1_000)} "
             f"(proposal {finding.proposal.id})."
         )
-    if finding.proposal_id and finding.activity != "close":
-        return f"Proposal {finding.proposal_id} still stands."
-    return ""
+    if not finding.proposal_id or finding.activity == "close":
+        return ""
+    verb = "stands until" if finding.time < finding.proposal_expires else "expired at"
+    return f"Proposal {finding.proposal_id} {verb} {clock_time(finding.proposal_expires)}."

@@ -35,7 +35,7 @@ def render(finding: Finding) -> dict[str, Any]:
         "rule": {
             "description": f"{lead.watches}; {false_alerts(lead)}",
             "id": f"tocsin.{lead.detector}",
-            "name": title(finding),
+            "name": lead.detector,
             "ruleset": "tocsin",
             "version": str(lead.version),
         },
@@ -81,6 +81,7 @@ def _labels(finding: Finding) -> dict[str, str]:
         "status": finding.status,
         "suppressed": str(finding.suppressed),
         "suppressed_total": str(finding.suppressed_total),
+        "title": title(finding),
     }
     optional = {"proposal": finding.proposal_id, "verdict": finding.verdict}
     return labels | {key: value for key, value in optional.items() if value}

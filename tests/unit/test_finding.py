@@ -61,7 +61,7 @@ def test_drift_and_trouble_say_what_changed_and_since_when() -> None:
     )
     slow = drift("page_hinkley", kind=Kind.FAULT, watches="latency_ms", evidence={"mean_before": 12.25, "mean_after": 1_250.4})
     assert what_happened(first(slow)) == (
-        "prod/fraud@7 is unwell since about 07:08 UTC on 23 November: its latency changed, from 12.2 ms to 1,250 ms on average."
+        "The latency of prod/fraud@7 changed at about 07:08 UTC on 23 November, from 12.2 ms to 1,250 ms on average."
     )
 
 
@@ -118,6 +118,17 @@ def test_what_is_proposed_is_said_with_its_limits() -> None:
     assert finding.proposal is not None
     assert proposed(finding) == f"Proposed, not yet approved: throttle acct-8841 for 1 hour (proposal {finding.proposal.id})."
     assert proposed(first(drift())) == ""
+
+
+def test_an_earlier_proposal_is_said_to_stand_and_then_to_have_expired() -> None:
+    fold = Triage(Privacy())
+    (opened,) = fold.apply(signals(probing()))
+    fold.apply(signals(probing(), now=T0 + 1_000))
+    (early,) = fold.apply(signals(now=T0 + MINUTE))
+    fold.apply(signals(probing(), now=T0 + 11 * MINUTE))
+    (late,) = fold.apply(signals(now=T0 + HOUR))
+    assert proposed(early) == f"Proposal {opened.proposal_id} stands until 08:13 UTC on 23 November."
+    assert proposed(late) == f"Proposal {opened.proposal_id} expired at 08:13 UTC on 23 November."
 
 
 @pytest.mark.parametrize(
@@ -178,7 +189,7 @@ def test_a_finding_read_back_tells_all_that_is_known() -> None:
     assert told["Callers"] == "acct-8841 (api_key_hash, 412 events, 3 % of the traffic)"
     assert told["ATLAS"] == "AML.T0040 AI Model Inference API Access; AML.T0024.002 Extract AI Model"
     assert told["Detector"] == "probe_rate v1"
-    assert told["Evidence"] == "statistic 12400.0, threshold 5000.0, usual_per_min 0.05"
+    assert told["Evidence"] == "statistic 12,400, threshold 5,000, usual_per_min 0.05"
     assert told["Silence"] == "s1 by ana until 2026-11-24 07:13:20 UTC: load test"
     assert told["Examples"].startswith("kafka:ml.inference.v1:3:41:0")
     assert list(told)[:2] == ["What", "Advice"]

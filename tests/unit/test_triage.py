@@ -135,6 +135,19 @@ def test_a_crowd_keeps_the_busiest_by_name_and_counts_the_others() -> None:
     assert [member.count for member in crowd.members()] == list(range(CROWD + 500, CROWD + 450, -1))
 
 
+def test_a_strong_caller_hidden_in_a_flood_is_named_at_once_and_every_signal_is_counted() -> None:
+    fold = triage()
+    flood = [probing(f"decoy-{i % 300}", T0 + i) for i in range(3_000)]
+    found = fold.apply(signals(*flood[:2_000]))
+    found += (news := fold.apply(signals(*flood[2_000:], probing("prober", **strong()), now=T0 + 1_000)))
+    assert [(f.because, f.severity, f.actors[0].name) for f in news] == [
+        ("severity rose from high", Severity.CRITICAL, "prober")
+    ]
+    assert len(found) == CROWD + 2
+    waiting = sum(incident.unsaid for incident in fold.cases.open.values())
+    assert len(found) + sum(finding.suppressed for finding in found) + waiting == 3_001
+
+
 def test_moving_detectors_stay_low_however_many_agree() -> None:
     names = ("adwin", "page_hinkley", "half_space_trees")
     found = triage().apply(signals(*(drift(name, statistic=1e9) for name in names)))
