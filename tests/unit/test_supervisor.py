@@ -13,15 +13,15 @@ import pytest
 from streams.supervisor import FIRST_DELAY_S, HEALTHY_S, MAX_DELAY_S, Child, next_delay, supervise
 from tocsin.errors import ConfigError, Exit
 
-# Adds a line to the file, then ends with the code for that number of lines; after the last code it asks its parent to stop.
+# Adds a line to the file, then ends with the code for that number of lines; after the last code it asks the supervisor to stop.
 COUNTING = """
 import os, signal, sys
-path, codes = sys.argv[1], [int(code) for code in sys.argv[2:]]
+path, supervisor, codes = sys.argv[1], int(sys.argv[2]), [int(code) for code in sys.argv[3:]]
 with open(path, "a") as file:
     file.write("start\\n")
 run = len(open(path).readlines())
 if run > len(codes):
-    os.kill(os.getppid(), signal.SIGTERM)
+    os.kill(supervisor, signal.SIGTERM)
     signal.pause()
 sys.exit(codes[run - 1])
 """
@@ -38,7 +38,7 @@ while True:
 
 
 def counting(path: Path, *codes: int) -> Child:
-    return Child("counting", (sys.executable, "-c", COUNTING, str(path), *map(str, codes)))
+    return Child("counting", (sys.executable, "-c", COUNTING, str(path), str(os.getpid()), *map(str, codes)))
 
 
 def obedient(path: Path) -> Child:
