@@ -103,7 +103,8 @@ def send_heartbeats(config: Config, health: Health, stop: threading.Event) -> No
 
     Runs in a thread of its own with a producer of its own: the ledger's producer never times out, this one must not pile up.
     """
-    producer = Producer({**confluent_settings(config.kafka), "message.timeout.ms": 5000, "queue.buffering.max.messages": 10})
+    settings = {"message.timeout.ms": 5000, "queue.buffering.max.messages": 10, "log_level": 0}
+    producer = Producer({**confluent_settings(config.kafka), **settings})
     topic = topic_name(config.kafka, "health")
     while True:
         try:

@@ -8,18 +8,26 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from tocsin import __version__
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library types everything else
 
 C = TypeVar("C", Counter, Gauge, Histogram)
 
 PREFIX: Final = "tocsin_"
 MAX_SERIES: Final = 200
 OTHER: Final = "other"
-LABELS: Final = frozenset(
-    {"topic", "partition", "format", "shard", "stage", "reason", "model", "detector", "kind", "severity", "version", "role"}
-)
+LABELS: Final = frozenset({"topic", "partition", "shard", "stage", "reason", "model", "kind", "severity", "version", "role"})
 LAG_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
 STEP_S: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
@@ -43,13 +51,15 @@ class Metric(NamedTuple):
 METRICS: Final[dict[str, Metric]] = {
     "build_info": Metric("gauge", "Always 1.", ("version", "role")),
     "ready": Metric("gauge", "1 when /readyz says yes."),
-    "events_total": Metric("counter", "Events framed.", ("topic",)),
-    "events_rejected_total": Metric("counter", "Events refused, by reason; each is a dead letter.", ("topic", "reason")),
-    "event_lag_seconds": Metric("histogram", "From a raw record's append to its frame's.", ("topic",), LAG_S),
-    "frames_total": Metric("counter", "Frames acknowledged.", ("shard",)),
-    "frame_bytes_total": Metric("counter", "Bytes of acknowledged frames.", ("shard",)),
-    "commits_total": Metric("counter", "Synchronous commits of raw offsets."),
-    "partition_stalled": Metric("gauge", "1 while a partition has records and makes no progress.", ("topic", "partition")),
+    "records_total": Metric("counter", "Raw records read.", ("topic",)),
+    "event_lag_seconds": Metric("histogram", "From a raw record's append to its being read.", ("topic",), LAG_S),
+    "events_total": Metric("counter", "Rows put into frames.", ("kind", "model")),
+    "events_rejected_total": Metric("counter", "Records and rows refused; each is a dead letter.", ("topic", "reason")),
+    "events_lost_total": Metric("counter", "Raw records that retention took before they were read.", ("topic", "partition")),
+    "frames_total": Metric("counter", "Frames made durable.", ("shard",)),
+    "frame_bytes_total": Metric("counter", "Bytes of durable frames.", ("shard",)),
+    "commits_total": Metric("counter", "Commits of raw offsets."),
+    "raw_lag_records": Metric("gauge", "Raw records not read yet.", ("topic", "partition")),
     "steps_total": Metric("counter", "Records a stage applied.", ("stage", "partition")),
     "step_seconds": Metric("histogram", "Time to fold one record.", ("stage",), STEP_S),
     "step_lag_seconds": Metric("histogram", "From a record's append to its being applied.", ("stage",), LAG_S),

@@ -12,6 +12,58 @@ from streams.process import Status
 from streams.stage.machine import Send
 
 
+class IntakeObserver:
+    """`streams.intake.hooks.Hooks` for an intake's status."""
+
+    def __init__(self, status: Status) -> None:
+        """Starts not ready: no raw partition is assigned yet."""
+        self._health, self._metrics = status
+        self.assigned(0)
+
+    def beat(self) -> None:
+        """The main loop turned."""
+        self._health.beat()
+
+    def assigned(self, partitions: int) -> None:
+        """So many raw partitions are read here now."""
+        self._health.condition("partitions", "" if partitions else "no raw partition is assigned")
+
+    def read(self, topic: str, records: int, lag_s: float) -> None:
+        """Records were taken in."""
+        self._metrics.add("records_total", records, topic)
+        self._metrics.observe("event_lag_seconds", lag_s, topic)
+        self._health.count("records", records)
+
+    def rejected(self, topic: str, reason: str) -> None:
+        """Something became a dead letter."""
+        self._metrics.add("events_rejected_total", 1, topic, reason)
+        self._health.count("rejected")
+
+    def framed(self, kind: str, model: str, rows: int) -> None:
+        """Rows were put into a frame."""
+        self._metrics.add("events_total", rows, kind, model)
+        self._health.count("events", rows)
+
+    def delivered(self, shard: int, size: int) -> None:
+        """A frame is durable."""
+        self._metrics.add("frames_total", 1, str(shard))
+        self._metrics.add("frame_bytes_total", size, str(shard))
+
+    def committed(self, partitions: int) -> None:
+        """Offsets were committed."""
+        del partitions
+        self._metrics.add("commits_total", 1)
+
+    def lag(self, topic: str, partition: int, records: int) -> None:
+        """So many raw records wait."""
+        self._metrics.set("raw_lag_records", records, topic, str(partition))
+
+    def lost(self, topic: str, partition: int, records: int) -> None:
+        """Retention was faster than intake."""
+        self._metrics.add("events_lost_total", records, topic, str(partition))
+        self._health.count("lost", records)
+
+
 class WorkerObserver:
     """`streams.stage.hooks.Hooks` for a worker's status."""
 

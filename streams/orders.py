@@ -33,13 +33,13 @@ def send_order(kafka: Kafka, body: ControlBody) -> int:
     placed: list[int] = []
     failed: list[str] = []
     # A person waits: unlike the ledger's producer this one gives up, and says so.
-    producer = Producer({**producer_settings(kafka), "message.timeout.ms": int(SEND_S * 1000)})
+    producer = Producer({**producer_settings(kafka), "message.timeout.ms": int(SEND_S * 1000), "log_level": 0})
     try:
         producer.produce(
             topic,
             json_bytes({"kind": KINDS[type(body)], "body": body}),
             partition=0,
-            on_delivery=lambda error, message: failed.append(str(error)) if error else placed.append(message.offset() or 0),
+            on_delivery=lambda error, message: failed.append(error.str()) if error else placed.append(message.offset() or 0),
         )
         producer.flush(SEND_S + 1)
     except KafkaException as error:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.admin_client import connect, partitions, result
 from tocsin.config import Kafka
 
 UNSET: Final = -1001  # librdkafka's OFFSET_INVALID: a group that has never committed for a partition
+
+OFFICE_S: Final = 30.0
+NOT_YET: Final = (
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+)
+"""What a healthy broker answers for some moments after its start."""
 
 
 class Ends(NamedTuple):
@@ -50,7 +59,7 @@ def committed(kafka: Kafka, group: str, names: Sequence[str]) -> dict[tuple[str,
         wanted = _all_of(admin, names)
         if not wanted:
             return {}
-        found = result(admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, wanted)])[group]).topic_partitions
+        found = _offsets(admin, ConsumerGroupTopicPartitions(group, wanted))
     return {(tp.topic, tp.partition): tp.offset for tp in found if tp.offset != UNSET and tp.error is None}
 
 
@@ -76,6 +85,20 @@ def ends(admin: AdminClient, wanted: Sequence[TopicPartition]) -> dict[tuple[str
     highs = admin.list_offsets(dict.fromkeys(wanted, OffsetSpec.latest()))
     low = {(tp.topic, tp.partition): result(future).offset for tp, future in lows.items()}
     return {(tp.topic, tp.partition): Ends(low[tp.topic, tp.partition], result(future).offset) for tp, future in highs.items()}
+
+
+def _offsets(admin: AdminClient, asked: ConsumerGroupTopicPartitions) -> list[TopicPartition]:
+    """Returns a group's offsets; a coordinator that has just taken office is asked again until it has read its log."""
+    deadline = time.monotonic() + OFFICE_S
+    while True:
+        try:
+            found = result(admin.list_consumer_group_offsets([asked])[asked.group_id])
+        except KafkaException as error:
+            if error.args[0].code() not in NOT_YET or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return list(found.topic_partitions)
 
 
 def _all_of(admin: AdminClient, names: Sequence[str]) -> list[TopicPartition]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from streams import logs
@@ -12,6 +13,7 @@ from streams.health import Health, send_heartbeats
 from streams.http import StatusServer
 from streams.metrics import Metrics
 from tocsin.config import Config
+from tocsin.errors import ConfigError
 
 
 class Status(NamedTuple):
@@ -36,8 +38,12 @@ def status(role: str, config: Config, port: int) -> Iterator[Status]:
         port: where to listen, see `streams.http`.
 
     Raises:
-        ConfigError: the port is taken.
+        ConfigError: the port is taken, or `data_dir` cannot be made.
     """
+    try:
+        Path(config.data_dir).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"data_dir: {config.data_dir} cannot be made: {error.strerror}") from error
     logs.setup(role, config.instance)
     here = Status(Health(role, config.instance), Metrics(role))
     stop = threading.Event()

@@ -23,6 +23,7 @@ VERBS: Final[tuple[tuple[str, Callable[..., Any]], ...]] = (
     ("init", config.init),
     ("run", processes.run),
     ("worker", processes.worker),
+    ("doctor", topics.doctor),
     ("detectors", tutorial.detectors),
     ("simulate", traffic.simulate),
     ("capture", traffic.capture),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -39,3 +40,21 @@ def check(config: ConfigFile = None, raw: Raw = False, as_json: Json = False) ->
     else:
         say("every topic is as it must be")
     return Exit.CHECK_FAILED if found else Exit.OK
+
+
+def doctor(config: ConfigFile = None, as_json: Json = False) -> Exit:
+    """Look at the whole installation and say what is wrong and what to do; exit code 1 when something is."""
+    from streams.config_checks import warnings
+    from streams.config_file import unknown_variables
+    from streams.diagnosis import Check, worst
+    from streams.doctor import examine
+
+    settings = config_of(config)
+    advice = [*warnings(settings), *unknown_variables(os.environ)]
+    checks = [*examine(settings, os.environ), *(Check("configuration", "warn", line) for line in advice)]
+    status = worst(checks)
+    if as_json:
+        print_json({"status": status, "checks": checks})
+    else:
+        table("", ("what", "", "found", "to do"), [(one.name, one.status, one.found, one.advice) for one in checks])
+    return Exit.CHECK_FAILED if status == "bad" else Exit.OK

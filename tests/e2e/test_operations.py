@@ -1,0 +1,128 @@
+"""An operator's day on a real Kafka: topics, doctor, silences, findings, a worker that says how it is and stops when told."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from streams.brokers.local import free_port
+from streams.cli import main
+from streams.clients import confluent_settings, topic_name
+from streams.orders import read_orders
+from streams.scan import scan
+from tocsin.config import Kafka
+from tocsin.control import CloseFinding, RemoveSilence, Silence
+
+pytestmark = pytest.mark.kafka
+
+FINDING = {
+    "time": 1_767_571_200_000,
+    "severity": "High",
+    "status": "New",
+    "message": "API key \u202ex asked too often. For data scientists: probe_rate",
+    "metadata": {"uid": "record-1", "event_code": "probing"},
+    "finding_info": {"uid": "incident-1"},
+}
+
+
+@pytest.fixture
+def home(settings: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory as `tocsin init` leaves it, with every topic created."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOCSIN_KAFKA_BROKERS", settings.brokers)
+    monkeypatch.setenv("TOCSIN_KAFKA_PREFIX", settings.prefix)
+    monkeypatch.setenv("USER", "ana")
+    assert main(["init", "--topic", f"{settings.prefix}scores"]) == 0
+    assert main(["topics", "create", "--raw"]) == 0
+    return tmp_path
+
+
+def said(capfd: pytest.CaptureFixture[str], *args: str) -> tuple[int, str]:
+    capfd.readouterr()
+    code = main(args)
+    return code, capfd.readouterr().out
+
+
+@pytest.mark.usefixtures("home")
+def test_a_fresh_installation_is_healthy_and_a_second_create_changes_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    assert said(capfd, "topics", "create", "--raw", "--json") == (0, '{"created":[]}\n')
+    assert said(capfd, "topics", "check", "--raw", "--json") == (0, '{"differences":[],"ok":true}\n')
+    code, out = said(capfd, "doctor", "--json")
+    assert [check for check in json.loads(out)["checks"] if check["status"] != "ok"] == []
+    assert code == 0
+
+
+def test_a_silence_is_added_listed_and_removed_through_the_control_topic(
+    home: Path, settings: Kafka, capfd: pytest.CaptureFixture[str]
+) -> None:
+    del home
+    added = json.loads(said(capfd, "silence", "add", "--model", "a/b", "--until", "2h", "--reason", "load test", "--json")[1])
+    listed = json.loads(said(capfd, "silence", "list", "--json")[1])["silences"]
+    assert listed == [added["silence"]]
+    assert said(capfd, "silence", "remove", listed[0]["id"])[0] == 0
+    assert json.loads(said(capfd, "silence", "list", "--json")[1]) == {"silences": []}
+    assert said(capfd, "silence", "remove", listed[0]["id"])[0] == 2
+    first, second = read_orders(settings)
+    assert isinstance(first, Silence)
+    assert second == RemoveSilence(first.id, "ana")
+
+
+def test_findings_are_listed_shown_and_closed_by_the_beginning_of_their_id(
+    home: Path, settings: Kafka, capfd: pytest.CaptureFixture[str]
+) -> None:
+    del home
+    producer = Producer(confluent_settings(settings))
+    for status in ("New", "In Progress"):
+        producer.produce(topic_name(settings, "alerts"), json.dumps({**FINDING, "status": status}), partition=1)
+    producer.produce(topic_name(settings, "alerts"), b"not json", partition=0)
+    assert producer.flush(10) == 0
+    code, out = said(capfd, "alerts", "tail", "--no-follow")
+    assert code == 0
+    assert [line.split()[4] for line in out.splitlines()] == ["new", "in"]
+    assert "\u202e" not in out
+    code, out = said(capfd, "alerts", "show", "incid", "--json")
+    assert (code, json.loads(out)["status"]) == (0, "In Progress")
+    assert said(capfd, "alerts", "close", "record", "--as", "expected", "--reason", "planned")[0] == 0
+    assert read_orders(settings) == [CloseFinding("incident-1", "expected", "ana", "planned")]
+    assert said(capfd, "alerts", "show", "other")[0] == 2
+
+
+def test_a_worker_says_that_it_is_ready_and_stops_when_told(home: Path, settings: Kafka) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "streams.cli", "worker"]
+    with (home / "worker.log").open("wb") as log:
+        process = subprocess.Popen(command, env={**os.environ, "TOCSIN_HTTP_WORKER_PORT": str(port)}, stderr=log)
+    try:
+        wait_until_ready(process, port)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+    beats = [json.loads(message.value() or b"{}") for message in scan(settings, topic_name(settings, "health"))]
+    assert {beat["source"] for beat in beats if beat["kind"] == "heartbeat"} == {"worker/tocsin-1"}
+    lines = [json.loads(line) for line in (home / "worker.log").read_bytes().splitlines()]
+    assert {line["service"] for line in lines} == {"tocsin-worker"}
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
+    """Returns when /readyz says yes; fails when the process ended or a minute is over."""
+    for _ in range(300):
+        assert process.poll() is None
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+                assert answer.status == 200
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise AssertionError("not ready after a minute")
