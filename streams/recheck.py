@@ -95,7 +95,7 @@ def _compare(topic: str, captured: set[Line], recomputed: set[Line]) -> Compared
 
 
 def recheck_incidents(records: Sequence[Captured], config: Config, key: bytes) -> tuple[Counter[Incident], Counter[Incident]]:
-    """Returns (missing, extra): incidents that only the captured raw records lead to, and those only the captured alerts tell of.
+    """Returns (missing, extra): incidents that only the raw records lead to, and those that only the alerts tell of.
 
     Args:
         records: a capture with the raw topics and the alerts, whole.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import zlib
 from bisect import bisect_right
@@ -39,6 +40,9 @@ class Sent:
     seconds: float
     truth: Truth
 
+
+Tempo = Callable[[float], float]
+"""Seconds of playing → event time that is due, Unix milliseconds."""
 
 Watch = Callable[[Batch, int, int], None]
 """Told (batch, first, end) after the events [first, end) of a batch were handed over."""
@@ -89,6 +93,7 @@ def simulate_to_topic(
     topic: str,
     *,
     speed: float | None = 1.0,
+    tempo: Tempo | None = None,
     watch: Watch = lambda *_: None,
 ) -> Sent:
     """Sends a drill to a topic; each caller's events go to one partition, in order.
@@ -99,6 +104,7 @@ def simulate_to_topic(
         kafka: the broker.
         topic: a topic that exists.
         speed: seconds of event time per second, None for as fast as it goes.
+        tempo: instead, when the speed changes: seconds of playing → event time, Unix milliseconds.
         watch: told of progress.
 
     Raises:
@@ -109,8 +115,9 @@ def simulate_to_topic(
     sender = _Sender(kafka, topic)
     attack: list[str] = []
     began, events = time.monotonic(), 0
+    tempo = tempo or _steady(plan.start_ms, speed)
     for batch in play(name, plan):
-        for first, end in _due(batch.ts, plan.start_ms, speed, began):
+        for first, end in _due(batch.ts, tempo, began):
             sender.send(batch, first, end)
             watch(batch, first, end)
         events += len(batch.lines)
@@ -135,13 +142,15 @@ def _attack_ids(batch: Batch) -> list[str]:
     return [event_id for event_id, attack in zip(batch.event_ids, batch.attack, strict=True) if attack]
 
 
-def _due(ts: list[int], start_ms: int, speed: float | None, began: float) -> Iterator[tuple[int, int]]:
+def _steady(start_ms: int, speed: float | None) -> Tempo:
+    return lambda elapsed_s: math.inf if speed is None else start_ms + elapsed_s * speed * 1000
+
+
+def _due(ts: list[int], tempo: Tempo, began: float) -> Iterator[tuple[int, int]]:
     """Yields the slices of a batch when their time has come."""
     first = 0
     while first < len(ts):
-        end = len(ts)
-        if speed is not None:
-            end = bisect_right(ts, start_ms + (time.monotonic() - began) * speed * 1000, first)
+        end = bisect_right(ts, tempo(time.monotonic() - began), first)
         if end > first:
             yield first, end
             first = end

@@ -60,7 +60,8 @@ class Feed:
 
     def _play(self) -> None:
         try:
-            simulate_to_topic(self.show.scenario, self.show.plan, self._kafka, TOPIC, speed=self.show.speed, watch=self._note)
+            show = self.show
+            simulate_to_topic(show.scenario, show.plan, self._kafka, TOPIC, tempo=show.event_ms, watch=self._note)
         except StoppedError:
             pass
         except Exception as error:

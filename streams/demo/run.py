@@ -138,7 +138,7 @@ def _act(scene: Scene, plan: Plan, done: bool) -> str:
     if scene.attack_events == 0:
         return f"calm traffic: {plan.callers:,} callers"
     if scene.attack_events < plan.attack_events:
-        return f"an attacker maps the decision threshold with {plan.attack_events:,} small payments"
+        return f"an attacker maps the decision threshold with {plan.attack_events:,} small payments (slow motion)"
     return "the attacker has gone; traffic is calm again"
 
 

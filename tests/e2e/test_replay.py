@@ -1,0 +1,158 @@
+"""Replay against a real Kafka: what the folds say offline is what they said live."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from drills.plan import Plan
+from streams.admin import create_topics
+from streams.brokers.local import LocalKafka
+from streams.capture import capture
+from streams.capture_file import Captured, read_capture
+from streams.clients import topic_name
+from streams.config_file import load
+from streams.demo.tail import Tail
+from streams.key_file import read_key, write_key
+from streams.positions import watermarks
+from streams.recheck import Incident, incidents_of, recheck, recheck_incidents
+from streams.replay import replay_file
+from streams.replay_report import lines
+from streams.simulate import Sent, simulate_to_topic
+from tests.e2e.conftest import require_kafka
+from tocsin.config import Config
+
+pytestmark = pytest.mark.kafka
+
+WAIT_S = 90.0
+SETTINGS = """\
+[kafka]
+brokers = "{brokers}"
+prefix = "replay."
+
+[detection]
+shards = 2
+
+[http]
+intake_port = -1
+worker_port = -1
+
+[[topic]]
+name = "replay.events"
+format = "canonical"
+"""
+
+
+class Ran(msgspec.Struct):
+    """A deployment that has done its work: its configuration, what was sent, and the capture of its topics."""
+
+    config: Config
+    key: bytes
+    sent: Sent
+    file: Path
+    records: list[Captured]
+
+
+def wait_for(what: str, condition: Iterator[bool]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not next(condition):
+        assert time.monotonic() < deadline, f"{what} within {WAIT_S:.0f} s"
+
+
+def all_watched(tail: Tail, events: int) -> Iterator[bool]:
+    watched = 0
+    while True:
+        watched += tail.listen(0.2).watched
+        yield watched >= events
+
+
+def at_rest(config: Config) -> Iterator[bool]:
+    """Says whether the topics behind the folds have not grown for two seconds."""
+    names = [topic_name(config.kafka, key) for key in ("readings", "signals", "alerts")]
+    before = None
+    while True:
+        now = watermarks(config.kafka, names)
+        yield now == before
+        before = now
+        time.sleep(2.0)
+
+
+def start(role: str, config: Path) -> subprocess.Popen[bytes]:
+    with (config.parent / f"{role}.log").open("wb") as log:
+        return subprocess.Popen([sys.executable, "-m", "streams.cli", role, "--config", str(config)], stdout=log, stderr=log)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+    require_kafka()
+    home = tmp_path_factory.mktemp("replay")
+    with LocalKafka() as broker:
+        (home / "tocsin.toml").write_text(SETTINGS.format(brokers=broker.bootstrap))
+        write_key(home / "tocsin.key")
+        config = load(home / "tocsin.toml", {})
+        create_topics(config, raw=True)
+        processes = {role: start(role, home / "tocsin.toml") for role in ("intake", "worker")}
+        try:
+            plan = Plan(
+                rate=95.0,
+                seconds=200.0,
+                callers=1000,
+                attack_events=200,
+                seed=3,
+                onset=0.7,
+                until=0.8,
+                start_ms=int(time.time() * 1000) - 220_000,
+            )
+            sent = simulate_to_topic("probe", plan, config.kafka, "replay.events", speed=None)
+            with Tail(config.kafka) as tail:
+                wait_for("all events must be watched", all_watched(tail, sent.events))
+            stop(processes["intake"])
+            wait_for("the folds must come to rest", at_rest(config))
+        finally:
+            for process in processes.values():
+                stop(process)
+        capture(config, home / "capture.jsonl")
+        yield Ran(config, read_key(config, {}), sent, home / "capture.jsonl", list(read_capture(home / "capture.jsonl")))
+
+
+def test_every_record_sent_is_in_the_capture(ran: Ran) -> None:
+    assert sum(record.role == "raw" for record in ran.records) == ran.sent.events
+
+
+def test_captured_frames_readings_and_signals_replay_byte_for_byte(ran: Ran) -> None:
+    compared = recheck(ran.records, ran.config)
+    assert all(found.equal for found in compared), compared
+    assert all(found.captured > 0 for found in compared), compared
+
+
+def test_captured_raw_records_lead_to_the_same_incidents(ran: Ran) -> None:
+    assert recheck_incidents(ran.records, ran.config, ran.key) == (Counter(), Counter())
+
+
+def test_the_attacker_is_among_the_incidents(ran: Ran) -> None:
+    replay, _ = replay_file(ran.file, ran.config, key=ran.key)
+    hashes = {caller: hash64 for hash64, (caller, _) in replay.callers.items()}
+    [attacker] = ran.sent.truth.callers
+    assert Incident(ran.sent.truth.model, "probing", (hashes[attacker],)) in incidents_of(replay.findings)
+
+
+def test_the_same_capture_twice_gives_the_same_bytes(ran: Ran) -> None:
+    first, second = (lines(*replay_file(ran.file, ran.config, key=ran.key)) for _ in range(2))
+    assert first == second
