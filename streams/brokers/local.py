@@ -79,7 +79,7 @@ class LocalKafka:
     def __init__(
         self, home: Path | None = None, *, port: int = 0, secure: bool = False, properties: Mapping[str, str] | None = None
     ) -> None:
-        """Prepares a broker; `properties` override `PROPERTIES`, `secure` turns on SCRAM-SHA-256 and ACLs."""
+        """Prepares a broker; `secure` turns on SCRAM-SHA-256 and ACLs, `properties` override everything."""
         self._temporary = home is None
         self.home = Path(tempfile.mkdtemp(prefix="tocsin-kafka-")) if home is None else home
         self.log = self.home / "broker.log"
@@ -165,12 +165,12 @@ class LocalKafka:
         client, controller = self._ports
         protocol = "SASL_PLAINTEXT" if self._password else "PLAINTEXT"
         values = {
-            **self._properties,
             "log.dirs": str(self.home / "data"),
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
             "listeners": f"CLIENT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}",
             "advertised.listeners": f"CLIENT://127.0.0.1:{client}",
             "listener.security.protocol.map": f"CLIENT:{protocol},CONTROLLER:PLAINTEXT",
+            **self._properties,
         }
         if self._password:
             values["listener.name.client.scram-sha-256.sasl.jaas.config"] = (
