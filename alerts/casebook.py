@@ -56,9 +56,7 @@ class Casebook:
 
     def _is_crowded(self, key: Key, now: int) -> bool:
         recent = (
-            incident
-            for other, incident in self.open.items()
-            if other[:2] == key[:2] and other[2] != NOBODY and incident.opened > now - CROWD_MS
+            incident for other, incident in self.open.items() if other[:2] == key[:2] and incident.opened > now - CROWD_MS
         )
         return sum(1 for _ in recent) >= CROWD
 

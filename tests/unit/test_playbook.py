@@ -8,6 +8,7 @@ import pytest
 
 from alerts.casebook import CROWD
 from alerts.playbook import PLAYBOOK, Play, play_for
+from alerts.proposal import propose, targets_of
 from alerts.severity import Severity
 from alerts.triage import Triage
 from tests.helpers.signals import HOUR, MINUTE, T0, caller, drift, order, probing, signals
@@ -68,7 +69,33 @@ def test_nothing_is_proposed_about_callers_without_a_name() -> None:
 @pytest.mark.parametrize("changes", [{"reference": "moving"}, {"claim": "advisory"}])
 def test_nothing_is_proposed_on_the_word_of_a_moving_or_advisory_detector(changes: dict[str, Any]) -> None:
     (finding,) = triage().apply(signals(probing(count=10**6, share=1.0, **changes)))
-    assert finding.proposal is None
+    assert (finding.proposal, finding.severity) == (None, Severity.LOW)
+
+
+def test_nothing_is_proposed_on_the_word_of_moving_detectors_however_severe_it_were() -> None:
+    fold = triage()
+    fold.apply(signals(probing(reference="moving")))
+    (incident,) = fold.cases.open.values()
+    incident.severity = Severity.CRITICAL
+    assert targets_of(incident) == ()
+
+
+def test_nothing_is_proposed_when_a_crowd_with_late_comers_closes() -> None:
+    fold = triage()
+    fold.apply(signals(*(probing(f"acct-{i}") for i in range(CROWD + 2))))
+    fold.apply(signals(probing("late"), now=T0 + 2 * MINUTE))
+    closed = fold.apply(signals(now=T0 + 3 * HOUR))
+    assert all(finding.proposal is None for finding in closed)
+
+
+def test_two_proposals_about_the_same_callers_have_ids_of_their_own() -> None:
+    fold = triage()
+    fold.apply(signals(probing()))
+    (incident,) = fold.cases.open.values()
+    one = propose(incident, targets_of(incident), T0, "why", Privacy())
+    incident.sequence += 1
+    other = propose(incident, targets_of(incident), T0, "why", Privacy())
+    assert one.id != other.id
 
 
 def test_nothing_is_proposed_against_drift_and_when_an_incident_closes() -> None:

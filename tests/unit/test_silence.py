@@ -61,6 +61,13 @@ def test_a_silence_ends_by_itself_and_the_next_signal_says_so() -> None:
     assert update.proposal is not None
 
 
+def test_a_silence_ends_by_itself_when_nothing_else_happens() -> None:
+    fold = triage()
+    fold.apply(signals(orders=(silence(until=T0 + 5 * MINUTE),)))
+    (finding,) = fold.apply(signals(probing(), now=T0 + 5 * MINUTE))
+    assert finding.status == "new"
+
+
 def test_a_silence_can_be_removed_and_a_repeated_order_does_not_bring_it_back() -> None:
     fold = triage()
     add = silence()

@@ -148,6 +148,17 @@ def test_a_strong_caller_hidden_in_a_flood_is_named_at_once_and_every_signal_is_
     assert len(found) + sum(finding.suppressed for finding in found) + waiting == 3_001
 
 
+def test_in_a_crowd_the_busiest_stay_even_when_the_others_come_later() -> None:
+    fold = triage()
+    fold.apply(signals(*(probing(f"acct-{i}", count=10_000 - i) for i in range(CROWD + 200))))
+    assert [member.count for member in fold.cases.open[MODEL, Kind.PROBING, "*"].members()] == list(range(9_980, 9_930, -1))
+
+
+def test_a_crowd_on_the_word_of_advisory_detectors_stays_low() -> None:
+    crowd = triage().apply(signals(*(probing(f"acct-{i}", claim="advisory") for i in range(CROWD + 5))))[-1]
+    assert (crowd.is_group, crowd.severity) == (True, Severity.LOW)
+
+
 def test_moving_detectors_stay_low_however_many_agree() -> None:
     names = ("adwin", "page_hinkley", "half_space_trees")
     found = triage().apply(signals(*(drift(name, statistic=1e9) for name in names)))
