@@ -20,8 +20,10 @@ INTERRUPTED = 130
 PIPE_CLOSED = 141
 
 VERBS: Final[tuple[tuple[str, Callable[..., Any]], ...]] = (
+    ("demo", tutorial.demo),
     ("init", config.init),
     ("run", processes.run),
+    ("intake", processes.intake),
     ("worker", processes.worker),
     ("doctor", topics.doctor),
     ("detectors", tutorial.detectors),

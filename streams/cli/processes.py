@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from streams.cli.options import ConfigFile, config_of, key_of
-from tocsin.errors import ConfigError
+from tocsin.errors import ConfigError, Exit, TocsinError
+from tocsin.ids import derive_key
 
 ROLES = ("intake", "worker")
 """What `tocsin run` keeps running."""
@@ -28,6 +30,29 @@ def run(config: ConfigFile = None) -> int:
     start = (sys.executable, "-P", "-m", "streams.cli")
     given = ("--config", config) if config else ()
     return supervise([Child(role, (*start, role, *given)) for role in ROLES])
+
+
+def intake(config: ConfigFile = None) -> NoReturn:
+    """Read the producers' topics and write frames; more intakes share the partitions."""
+    settings = config_of(config)
+    key = key_of(settings)
+    from streams.config_checks import require_topics
+    from streams.intake.intake import run_intake
+    from streams.observe import IntakeObserver
+    from streams.process import status
+    from streams.stage.fatal import die
+
+    require_topics(settings)
+    with status("intake", settings, settings.http.intake_port) as here:
+        try:
+            code = run_intake(settings, derive_key(key, "caller"), IntakeObserver(here))
+        except TocsinError as error:
+            die(error.exit_code, str(error))
+        except Exception as error:
+            die(Exit.FAULT, f"{type(error).__name__}: {error}", error)
+    # Everything is durable and committed; the clients' own way out could only wait for a broker that is away.
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def worker(

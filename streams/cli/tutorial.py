@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from streams.cli.options import Json
 from streams.cli.output import print_json, table
+from tocsin.errors import Exit
+
+
+def demo(
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON too.")] = None,
+) -> Exit:
+    """Watch an attack on a model being found, on an embedded broker with real processes; under three minutes."""
+    from streams.demo.run import demo as play
+
+    return play(json_file)
 
 
 def detectors(as_json: Json = False) -> None:
