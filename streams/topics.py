@@ -34,7 +34,9 @@ class Topic:
 
 TOPICS: Final[dict[str, Topic]] = {
     "labels": Topic("ml.labels.v1", 4, "delete", 30 * DAY_MS, ("producers",), ("intake",), "delayed ground truth"),
-    "control": Topic("tocsin.control.v1", 1, "delete", 365 * DAY_MS, ("operator",), ("intake",), "orders to the folds"),
+    "control": Topic(
+        "tocsin.control.v1", 1, "delete", 365 * DAY_MS, ("operator",), ("intake", "operator"), "orders to the folds"
+    ),
     "frames": Topic(
         "tocsin.frames.v1", "shards", "delete", 7 * DAY_MS, ("intake",), ("sense", "replay"), "the ledger (sensitive)"
     ),
@@ -44,7 +46,7 @@ TOPICS: Final[dict[str, Topic]] = {
     "signals": Topic(
         "tocsin.signals.v1", 1, "delete", 90 * DAY_MS, ("judge",), ("triage", "replay"), "what crossed a threshold"
     ),
-    "alerts": Topic("tocsin.alerts.v1", 4, "delete", 90 * DAY_MS, ("triage",), ("siem",), "OCSF findings"),
+    "alerts": Topic("tocsin.alerts.v1", 4, "delete", 90 * DAY_MS, ("triage",), ("siem", "operator"), "OCSF findings"),
     "alerts_ecs": Topic("tocsin.alerts.ecs.v1", 4, "delete", 90 * DAY_MS, ("triage",), ("siem",), "the same, as ECS"),
     "proposals": Topic(
         "tocsin.proposals.v1", 4, "delete", 90 * DAY_MS, ("triage",), ("command", "operator"), "containment, unsigned"
@@ -63,7 +65,7 @@ TOPICS: Final[dict[str, Topic]] = {
         4,
         "delete",
         7 * DAY_MS,
-        ("intake", "sense"),
+        ("intake", "sense", "judge", "triage"),
         ("operator",),
         "refused records, with the reason",
     ),

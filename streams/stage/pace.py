@@ -16,9 +16,11 @@ class Pace:
         cheap_bytes: a partition with a smaller state is snapshotted when it is taken away.
         revoke_s: how long that may hold up a rebalance.
         send_s: a send unacknowledged for longer ends the process: it may hang for ever.
+        quiet_s: how long a paused partition must be quiet before it is sought.
         seek_s: how long a seek may take to show its first record before it is repeated.
         seeks: how often it is repeated before the record counts as missing.
         stall_s: no progress for so long although records wait ends the process.
+        watch_s: how often the broker is asked how much waits.
         stop_s: how long a graceful stop may take.
         pulse_s: how often due snapshots and hung sends are looked for.
     """
@@ -29,8 +31,10 @@ class Pace:
     cheap_bytes: int = 1_000_000
     revoke_s: float = 3.0
     send_s: float = 30.0
-    seek_s: float = 3.0
+    quiet_s: float = 0.3
+    seek_s: float = 5.0
     seeks: int = 5
     stall_s: float = 60.0
+    watch_s: float = 10.0
     stop_s: float = 20.0
     pulse_s: float = 0.1

@@ -14,9 +14,10 @@ from typing import Any
 
 from streams.stage import snapshots
 from streams.stage.machine import Machine
+from streams.stage.opening import Restored
 from streams.stage.outbox import Outbox
 from streams.stage.pace import Pace
-from streams.stage.snapshots import Item, Origin, Restored
+from streams.stage.snapshots import Item, Origin
 from streams.stage.trial import Trial
 
 KEPT = 2
@@ -73,9 +74,8 @@ class Part:
         durable: applied offset of the newest durable snapshot.
         low: first offset of the input at restore.
         size: bytes of the last snapshot.
-        sought: when a seek back was asked for, by the event loop's clock.
-        seeks: how often in a row.
-        moved: when a record was last applied, by the same clock.
+        seeking: whether a missing record is being asked for again.
+        beyond: when the last message came that is beyond it, by the event loop's clock.
     """
 
     def __init__(self, machine: Machine, outbox: Outbox, store: Store, trial: Trial, low: int, now: float) -> None:
@@ -87,9 +87,8 @@ class Part:
         self.durable = machine.applied
         self.low = low
         self.size = 0
-        self.sought = 0.0
-        self.seeks = 0
-        self.moved = now
+        self.seeking = False
+        self.beyond = 0.0
         self.lock = asyncio.Lock()
         self._held: list[Any] = []
         self._last = now

@@ -11,14 +11,14 @@ Blocking; runs in an executor with a consumer of its own, which joins no group.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.clients import consumer_settings
-from streams.stage.snapshots import MANIFEST, Item, Restored, Shelf, choose
-from streams.stage.trial import Trial, read_refusals, read_trial
+from streams.stage.opening import Start, choose
+from streams.stage.snapshots import MANIFEST, Item, Shelf
+from streams.stage.trial import read_refusals, read_trial
 from tocsin.config import Kafka
 from tocsin.errors import BrokerError
 
@@ -29,27 +29,6 @@ SIGHT: Final = 3
 """Manifests to see before stopping, so that whatever is older than the two newest is tombstoned."""
 
 TIMEOUT_S: Final = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Everything a partition needs to begin.
-
-    Attributes:
-        snapshot: see there.
-        trial: whether earlier starts died here.
-        refused: input offsets to pass over.
-        low: first offset that the input partition still has.
-        high: offset that its next record will get.
-        complaints: one line for everything forged, damaged or refused.
-    """
-
-    snapshot: Restored
-    trial: Trial
-    refused: frozenset[int]
-    low: int
-    high: int
-    complaints: tuple[str, ...]
 
 
 def restore(kafka: Kafka, stage: str, topics: tuple[str, str], partition: int, key: bytes) -> Start:
@@ -69,7 +48,7 @@ def restore(kafka: Kafka, stage: str, topics: tuple[str, str], partition: int, k
     settings = consumer_settings(kafka, f"tocsin-restore-{stage}", reset="earliest")
     consumer = Consumer({**settings, "enable.partition.eof": True, "fetch.wait.max.ms": 10})
     try:
-        low, high = consumer.get_watermark_offsets(TopicPartition(input_topic, partition), timeout=TIMEOUT_S)
+        low, _ = consumer.get_watermark_offsets(TopicPartition(input_topic, partition), timeout=TIMEOUT_S)
         shelf = scan(consumer, state_topic, Shelf(key, stage, partition))
     except KafkaException as error:
         raise BrokerError(f"{state_topic}-{partition}: reading the state failed: {error}") from error
@@ -79,7 +58,7 @@ def restore(kafka: Kafka, stage: str, topics: tuple[str, str], partition: int, k
     trial = read_trial(key, stage, partition, shelf.values, complaints)
     refused = read_refusals(key, stage, partition, shelf.values, complaints)
     snapshot = choose(shelf)
-    return Start(snapshot, trial, refused, low, high, (*complaints, *snapshot.complaints))
+    return Start(snapshot, trial, refused, low, (*complaints, *snapshot.complaints))
 
 
 def scan(consumer: Any, topic: str, empty: Shelf) -> Shelf:

@@ -14,22 +14,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
+from faust.types import TP
 
 from streams.clients import topic_name
 from streams.stage.fatal import die, guarded, spawn
 from streams.stage.hooks import Hooks
 from streams.stage.machine import Record, Send
+from streams.stage.opening import Start, begin
 from streams.stage.outbox import Outbox
 from streams.stage.pace import Pace
 from streams.stage.part import Part, Store
-from streams.stage.restore import Start, restore
+from streams.stage.restore import restore
+from streams.stage.seek import seek_back
 from streams.stage.snapshots import Origin
+from streams.stage.stage import Stage
 from streams.stage.trial import dead_letter, refusal_item, starts_item
-from streams.stages import Stage
+from streams.stage.watch import Stall, ends_of
 from streams.topics import partition_of
 from tocsin.codec import json_bytes
 from tocsin.config import Config
@@ -79,7 +83,7 @@ class Shell:
             if offset <= part.durable:
                 event.ack()
             elif offset > part.machine.applied + 1:
-                await self._seek_back(part, message)
+                self._beyond(part, message)
             elif part.trial.single:
                 await self._step_alone(part, event)
             else:
@@ -94,7 +98,6 @@ class Shell:
             sends = part.machine.step(Record(where, message.offset, event.value or b""))
             took = time.perf_counter() - began
             part.outbox.put(sends)
-            part.moved, part.seeks = asyncio.get_running_loop().time(), 0
             self._hooks.stepped(self._stage.name, message.partition, message.offset, took, message.timestamp, sends)
         part.hold(event)
 
@@ -121,28 +124,22 @@ class Shell:
         if not part.trial.single:
             await part.store.write([starts_item(self._key, name, message.partition, part.trial)])
 
-    async def _seek_back(self, part: Part, message: Any) -> None:
-        """Asks for applied + 1 again; messages beyond it are dropped until it comes."""
-        wanted, now = part.machine.applied + 1, asyncio.get_running_loop().time()
-        if part.sought and now - part.sought < self._pace.seek_s:
+    def _beyond(self, part: Part, message: Any) -> None:
+        """Drops a message that came too early, and sees to it that the right one comes."""
+        part.beyond = asyncio.get_running_loop().time()
+        if part.seeking:
             return
+        wanted = part.machine.applied + 1
         where = f"{self._topic}-{message.partition}: offset {wanted} must come next, {message.offset} came"
         if wanted < part.low:
             raise HoleError(f"{where}; the log starts at {part.low}, retention took what is between")
-        if part.seeks >= self._pace.seeks:
-            raise HoleError(f"{where}; {part.seeks} seeks did not bring it")
-        part.seeks, part.sought = part.seeks + 1, now
-        self._log.warning("seek_back", partition=message.partition, wanted=wanted, found=message.offset, attempt=part.seeks)
-        consumer = self._app.consumer
-        # Faust's reader notes an offset after it has delivered it: were it still delivering, it would overwrite the seek.
-        consumer.pause_partitions({message.tp})
-        await asyncio.sleep(self._pace.pulse_s)
-        if message.generation_id == self._app.consumer_generation_id:
-            await consumer.seek_wait({message.tp: wanted})
-            consumer.resume_partitions({message.tp})
+        part.seeking = True
+        self._log.warning("seek_back", partition=message.partition, why=where)
+        mine = self._mine(message.partition, part)
+        spawn(seek_back(self._app.consumer, TP(self._topic, message.partition), part, where, self._pace, mine))
 
     async def assigned(self, partitions: Iterable[int]) -> None:
-        """Begins to restore every partition; `revoked` has run before."""
+        """Begins to restore every partition, all at once; `revoked` has run before."""
         self._parts = {}
         self._opening = {partition: spawn(self._open(partition)) for partition in sorted(partitions)}
 
@@ -181,11 +178,24 @@ class Shell:
                 if part.due(self._pace, now) and not self._stopping:
                     spawn(self._snapshot(partition, part), Exit.UNDELIVERED)
 
+    async def watch(self) -> None:
+        """Asks the broker, for ever, how far behind each partition is; ends the process when one is stuck."""
+        loop, stall = asyncio.get_running_loop(), Stall(self._pace.stall_s)
+        while True:
+            await asyncio.sleep(self._pace.watch_s)
+            ends = await loop.run_in_executor(None, ends_of, self._config.kafka, self._topic, sorted(self._parts))
+            for partition, part in self._parts.items():
+                if partition not in ends:
+                    continue
+                self._hooks.lag(self._stage.name, partition, max(0, ends[partition] - part.machine.applied - 1))
+                if age := stall.stuck(partition, part.machine.applied, ends[partition], loop.time()):
+                    die(Exit.STALLED, f"{self._topic}-{partition}: records wait since {age:.0f} s, and none is applied")
+
     async def _snapshot(self, partition: int, part: Part) -> None:
         began = time.perf_counter()
         # The producer may hang through an outage whatever its timeout says; being killed by the supervisor is better.
         async with asyncio.timeout(self._pace.send_s):
-            done = await part.snapshot(self._key, self._origin, self._pace, lambda: self._parts.get(partition) is part)
+            done = await part.snapshot(self._key, self._origin, self._pace, self._mine(partition, part))
         if done:
             took = time.perf_counter() - began
             self._hooks.snapshot(self._stage.name, partition, part.durable, part.size, took)
@@ -216,36 +226,22 @@ class Shell:
         part.outbox.put([self._note(partition, note) for note in notes])
 
     def _begin(self, partition: int, start: Start) -> tuple[Part, list[str]]:
-        """Returns the partition as it was, as far as it can be known, and a line for everything that cannot."""
         machine = self._stage.machine(partition, self._config)
-        notes, snapshot = list(start.complaints), start.snapshot
-        if snapshot.sections is not None:
-            notes += machine.load(snapshot.sections)
-        elif start.low > 0:
-            machine.begin(start.low)
-            notes.append(f"cold start at offset {start.low}: retention took what came before")
-        if machine.applied + 1 < start.low:
-            raise HoleError(
-                f"{self._topic}-{partition}: offset {machine.applied + 1} must come next; the log starts at {start.low}, "
-                "retention took what is between"
-            )
-        if snapshot.refused is not None:
-            machine.rebuild(snapshot.refused.links)
-            notes.append(f"replaying in silence up to offset {snapshot.refused.applied}")
-        if snapshot.header is not None and snapshot.header.numbers != self._origin.numbers:
-            notes.append("another machine's arithmetic wrote this state: a replay is equivalent, not exact")
-        machine.refuse(start.refused)
+        notes = begin(machine, start, self._origin.numbers, f"{self._topic}-{partition}")
         trial = start.trial if partition in self._counted else start.trial.started(machine.applied)
         if trial.single:
             notes.append(f"{trial.starts} starts without progress: stepping records one by one")
         outbox = Outbox(self.producer, lambda key: topic_name(self._config.kafka, key), self._send)
-        store = Store(self.producer, self._state, partition, snapshot)
+        store = Store(self.producer, self._state, partition, start.snapshot)
         return Part(machine, outbox, store, trial, start.low, asyncio.get_running_loop().time()), notes
+
+    def _mine(self, partition: int, part: Part) -> Callable[[], bool]:
+        return lambda: self._parts.get(partition) is part
 
     def _send(self, work: Any) -> None:
         spawn(work, Exit.UNDELIVERED)
 
     def _note(self, partition: int, text: str) -> Send:
         source = f"{self._stage.name}/{partition}"
-        body = {"kind": "stage", "source": source, "uid": uid("stage", source, text), "message": text}
+        body = {"kind": "stage", "source": source, "uid": uid("stage", source, text), "detail": text}
         return Send("health", partition_of("health", source), source.encode(), json_bytes(body))

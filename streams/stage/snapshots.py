@@ -11,7 +11,7 @@ Protocol. A snapshot is the body `encode_sections(machine.dump())` cut into chun
 
 Invariant of the whole stage: committed offset <= applied offset of the newest durable snapshot + 1.
 
-This file is pure; `restore.py` reads the topic and `shell.py` writes it.
+This file is pure; `opening.py` chooses, `restore.py` reads the topic and `part.py` writes it.
 """
 
 from __future__ import annotations
@@ -223,37 +223,3 @@ class Shelf:
             if name not in self.values:
                 raise StateError(f"{where}: {header.chunks} chunks expected; number {number} is missing")
             yield self.values[name]
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """What a partition starts from.
-
-    Attributes:
-        sections: the state, None for a cold start.
-        header: of the snapshot it came from, None for a cold start.
-        refused: header of the newest snapshot that is ours but unusable and newer than `header`.
-        kept: (applied, chunks) of all snapshots still in the topic, oldest first.
-        complaints: one line for whatever was forged, damaged or refused.
-    """
-
-    sections: Sections | None
-    header: Header | None
-    refused: Header | None
-    kept: tuple[tuple[int, int], ...]
-    complaints: tuple[str, ...]
-
-
-def choose(shelf: Shelf) -> Restored:
-    """Returns the usable snapshot with the highest applied offset, and what was wrong with newer ones."""
-    complaints: list[str] = []
-    headers = shelf.headers(complaints)
-    kept = tuple((header.applied, header.chunks) for header in reversed(headers))
-    refused: Header | None = None
-    for header in headers:
-        try:
-            return Restored(shelf.sections(header), header, refused, kept, tuple(complaints))
-        except StateError as error:
-            complaints.append(str(error))
-            refused = refused or header
-    return Restored(None, None, refused, kept, tuple(complaints))

@@ -14,8 +14,8 @@ import msgspec
 from streams.logs import setup
 from streams.stage.machine import Outputs, Send
 from streams.stage.pace import Pace
-from streams.stage.worker import run_stages
-from streams.stages import Stage
+from streams.stage.runner import run_stages
+from streams.stage.stage import Stage
 from tocsin.codec import json_bytes, pack
 from tocsin.config import Config
 from tocsin.state import Section, Sections
