@@ -1,4 +1,4 @@
-"""An operator's day on a real Kafka: topics, doctor, silences, findings, a worker that says how it is and stops when told."""
+"""An operator's day on a real Kafka: topics, doctor, silences, findings, processes that say how they are and stop when told."""
 
 from __future__ import annotations
 
@@ -97,22 +97,23 @@ def test_findings_are_listed_shown_and_closed_by_the_beginning_of_their_id(
     assert said(capfd, "alerts", "show", "other")[0] == 2
 
 
-def test_a_worker_says_that_it_is_ready_and_stops_when_told(home: Path, settings: Kafka) -> None:
-    port = free_port()
-    command = [sys.executable, "-m", "streams.cli", "worker"]
-    with (home / "worker.log").open("wb") as log:
-        process = subprocess.Popen(command, env={**os.environ, "TOCSIN_HTTP_WORKER_PORT": str(port)}, stderr=log)
+def test_run_keeps_intake_and_worker_going_until_it_is_told_to_stop(home: Path, settings: Kafka) -> None:
+    ports = {"TOCSIN_HTTP_INTAKE_PORT": str(free_port()), "TOCSIN_HTTP_WORKER_PORT": str(free_port())}
+    with (home / "run.log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-m", "streams.cli", "run"], env={**os.environ, **ports}, stderr=log)
     try:
-        wait_until_ready(process, port)
+        for port in ports.values():
+            wait_until_ready(process, int(port))
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     finally:
         process.kill()
         process.wait()
     beats = [json.loads(message.value() or b"{}") for message in scan(settings, topic_name(settings, "health"))]
-    assert {beat["source"] for beat in beats if beat["kind"] == "heartbeat"} == {"worker/tocsin-1"}
-    lines = [json.loads(line) for line in (home / "worker.log").read_bytes().splitlines()]
-    assert {line["service"] for line in lines} == {"tocsin-worker"}
+    assert {beat["source"] for beat in beats if beat["kind"] == "heartbeat"} == {"intake/tocsin-1", "worker/tocsin-1"}
+    lines = [json.loads(line) for line in (home / "run.log").read_bytes().splitlines()]
+    assert {line["service"] for line in lines} >= {"tocsin-run", "tocsin-worker"}
+    assert [line for line in lines if line["level"] in ("error", "critical")] == []
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
