@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,42 @@ def test_a_missing_java_is_named_before_anything_starts(monkeypatch: pytest.Monk
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigError, match=r"not found: java, mvn"):
         jars.class_path()
+
+
+def fake_tools(folder: Path, mvn: str) -> str:
+    """Returns a PATH on which java does nothing and mvn is this script; `$out` is where the jars belong."""
+    find_out = 'for word in "$@"; do case "$word" in -DoutputDirectory=*) out="${word#*=}";; esac; done'
+    for name, script in (("java", ""), ("mvn", f"echo run >> {folder}/runs\n{find_out}\n{mvn}")):
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+def test_jars_are_fetched_once_and_then_reused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    jar = f"kafka_2.13-{jars.KAFKA_VERSION}.jar"
+    monkeypatch.setenv("PATH", fake_tools(tmp_path, f'mkdir -p "$out" && : > "$out/{jar}"'))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert jars.class_path() == jars.class_path() == f"{jars.cache_dir()}/*"
+    assert [path.name for path in jars.cache_dir().iterdir()] == [jar]
+    assert (tmp_path / "runs").read_text() == "run\n"
+
+
+def test_a_fetch_that_another_process_finished_first_takes_its_jars(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    jar = f"kafka_2.13-{jars.KAFKA_VERSION}.jar"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    rival = f'mkdir -p "$out" {jars.cache_dir()} && : > "$out/{jar}" && : > {jars.cache_dir()}/theirs.jar'
+    monkeypatch.setenv("PATH", fake_tools(tmp_path, rival))
+    jars.class_path()
+    assert [path.name for path in jars.cache_dir().iterdir()] == ["theirs.jar"]
+    assert [path.name for path in jars.cache_dir().parent.iterdir()] == [jars.cache_dir().name], "nothing half fetched stays"
+
+
+def test_a_fetch_that_failed_leaves_nothing_behind_and_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", fake_tools(tmp_path, 'mkdir -p "$out"; echo no route to the repository; exit 1'))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(ConfigError, match="ended with 1: no route to the repository"):
+        jars.class_path()
+    assert list(jars.cache_dir().parent.iterdir()) == []
 
 
 def test_the_broker_asked_for_wins_over_the_environment() -> None:
