@@ -7,20 +7,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from streams.ledger import Ledger
 from streams.stage.machine import Machine, Record, Send
-from tocsin.rows import Rows
 
 
 def no_watermark() -> None:
     """Rows that were applied before are applied again."""
 
-    def fresh(_self: Ledger, rows: Rows, _watermarks: Any) -> Rows:
-        return rows
-
-    Ledger.fresh = fresh  # type: ignore[method-assign]
+    Ledger.fresh = lambda _self, rows, _watermarks: rows  # type: ignore[method-assign]
 
 
 def a_skipped_reading() -> None:

@@ -30,7 +30,6 @@ KEY = bytes(range(32))
 SHARDS, GROUPS = 4, 2
 STEP_S = 0.05
 DRAIN_S = 240.0
-TICKS_BEHIND = 200
 
 
 @dataclass(frozen=True)
@@ -102,6 +101,9 @@ class Deployment:
         try:
             for generation in range(generations):
                 self._generation(generation, plan)
+            # Ticks end with intake, so that every stage can finish all there is and nothing may be missing at all.
+            self.children[0].leave(signal.SIGTERM)
+            self._drain(None)
         finally:
             for child in self.children:
                 child.leave(signal.SIGTERM)
@@ -175,30 +177,22 @@ class Deployment:
                 child.tend()
             time.sleep(STEP_S)
 
-    def _drain(self, raw: str) -> None:
-        """Waits until every stage has committed all there is, twice in a row with nothing new in between."""
-        until, before = time.monotonic() + DRAIN_S, None
+    def _drain(self, raw: str | None) -> None:
+        """Waits until intake has committed all of the raw topic, or, without one, until every stage has committed its input."""
+        until = time.monotonic() + DRAIN_S
         while time.monotonic() < until:
             self._wait(1.0)
-            ends = self._lags(raw)
-            if ends is not None and ends == before:
-                return
-            before = ends
+            try:
+                if self._raw_is_done(raw) if raw else all(self._lag(stage) == 0 for stage in STAGES):
+                    return
+            except (BrokerError, KafkaException) as error:
+                sys.stderr.write(f"drain: {error}\n")
         raise RuntimeError(f"not drained after {DRAIN_S} s; see {self.folder}")
 
-    def _lags(self, raw: str) -> list[int] | None:
-        """Returns the raw ends if intake has committed all of them and no stage lags by more than its ticks, else None."""
+    def _raw_is_done(self, raw: str) -> bool:
         kafka = self.config.kafka
-        try:
-            ends = [found.end for _, found in sorted(watermarks(kafka, [raw]).items())]
-            done = committed(kafka, group_name(kafka, "intake"), [raw])
-            if ends != [done.get((raw, partition), 0) for partition in range(len(ends))]:
-                return None
-            # Ticks never end, so a live deployment is never quite caught up.
-            return ends if all(self._lag(stage) <= TICKS_BEHIND for stage in STAGES) else None
-        except (BrokerError, KafkaException) as error:
-            sys.stderr.write(f"drain: {error}\n")
-            return None
+        done = committed(kafka, group_name(kafka, "intake"), [raw])
+        return all(found.end == done.get(place, 0) for place, found in watermarks(kafka, [raw]).items())
 
     def _lag(self, stage: str) -> int:
         kafka, topic = self.config.kafka, topic_name(self.config.kafka, STAGES[stage].input)

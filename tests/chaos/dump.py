@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 
 class Rec(NamedTuple):
@@ -39,18 +39,21 @@ def dump(brokers: str, topic: str) -> list[Rec]:
 
 def _partition(consumer: Consumer, topic: str, partition: int) -> list[Rec]:
     low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
-    consumer.assign([TopicPartition(topic, partition, low)])
     records: list[Rec] = []
+    if low == high:
+        return records
+    consumer.assign([TopicPartition(topic, partition, low)])
     idle = 0
+    # The consumer's position, unlike the last record's offset, also passes records that compaction removed.
     while consumer.position([TopicPartition(topic, partition)])[0].offset < high and idle < 100:
         messages = consumer.consume(2000, 0.2)
         idle = 0 if messages else idle + 1
         for message in messages:
-            fault = message.error()
-            if fault is not None and fault.code() != KafkaError._PARTITION_EOF:
+            offset, fault = message.offset(), message.error()
+            if fault is not None or offset is None:
                 raise RuntimeError(f"{topic}-{partition}: {fault}")
-            if fault is None and message.offset() < high:
-                records.append(Rec(partition, message.offset(), message.timestamp()[1], message.key(), message.value()))
+            if offset < high:
+                records.append(Rec(partition, offset, message.timestamp()[1], message.key(), message.value()))
     if idle >= 100:
         raise RuntimeError(f"{topic}-{partition}: records up to {high} expected, none came for 20 s at {len(records)}")
     return records

@@ -10,6 +10,7 @@ import json
 import random
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from confluent_kafka import KafkaError, Message, Producer
@@ -55,10 +56,13 @@ def feed(brokers: str, topic: str, count: int, rate: float, seed: int, log: Path
     producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True, "message.timeout.ms": 0, "linger.ms": 5})
     with log.open("a") as out:
 
-        def delivered(error: KafkaError | None, message: Message, events: list[dict[str, object]]) -> None:
-            if error is not None:
-                raise RuntimeError(str(error))
-            out.write(json.dumps([message.partition(), message.offset(), events]) + "\n")
+        def remember(events: list[dict[str, object]]) -> Callable[[KafkaError | None, Message], None]:
+            def delivered(error: KafkaError | None, message: Message) -> None:
+                if error is not None:
+                    raise RuntimeError(str(error))
+                out.write(json.dumps([message.partition(), message.offset(), events]) + "\n")
+
+            return delivered
 
         started, number = time.monotonic(), 0
         while number < count:
