@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.exceptions import Abort, TyperException
 
-from streams.cli import alerts, brokers, config, processes, silence, topics, traffic, tutorial
+from streams.cli import alerts, brokers, config, dlq, processes, silence, topics, traffic, tutorial
 from streams.cli.output import PipeClosedError, clean, print_json
 from tocsin import __version__
 from tocsin.errors import Exit, TocsinError
@@ -43,6 +43,7 @@ GROUPS: Final[tuple[tuple[str, str, dict[str, Callable[..., Any]]], ...]] = (
         "Keep findings from proposing anything.",
         {"add": silence.add, "list": silence.list_, "remove": silence.remove},
     ),
+    ("dlq", "Records that were refused.", {"ls": dlq.ls, "replay": dlq.replay}),
 )
 """Groups of verbs: name, what it is about, verb → function."""
 

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 import yaml
 from typer.exceptions import TyperException
 
 from streams.brokers.jars import KAFKA_VERSION, class_path
-from streams.cli.app import build
 from streams.config_checks import require_topics
 from streams.config_file import ENVIRONMENT, load
 from streams.key_file import read_key
 from tests.e2e.conftest import require_kafka
+from tests.helpers.command_line import parse
 from tocsin import __version__
 
 ROOT = Path(__file__).parents[2]
@@ -32,21 +31,6 @@ KEY = "ab" * 32
 def environment(name: str) -> dict[str, str]:
     """Returns a service's variables as the container sees them when TOCSIN_KEY is set."""
     return {key: re.sub(r"\$\{TOCSIN_KEY:\?[^}]*\}", KEY, str(value)) for key, value in SERVICES[name]["environment"].items()}
-
-
-def parse(arguments: list[str]) -> str:
-    """Parses a command line without running it and returns the verb; raises what typer would say of a wrong one."""
-    command: Any = typer.main.get_command(build())
-    with command.make_context("tocsin", list(arguments)) as context:
-        rest, inner = [*context._protected_args, *context.args], command
-        while hasattr(inner, "resolve_command"):
-            name, inner, rest = inner.resolve_command(context, rest)
-            if not hasattr(inner, "resolve_command"):
-                inner.make_context(name, rest, parent=context)
-                return str(name)
-            context = inner.make_context(name, rest, parent=context)
-            rest = [*context._protected_args, *context.args]
-    raise AssertionError(arguments)
 
 
 @pytest.mark.parametrize("name", OURS)
