@@ -16,7 +16,7 @@ from streams.stage.machine import Machine, Record, Send
 def no_watermark() -> None:
     """Rows that were applied before are applied again."""
 
-    Ledger.fresh = lambda _self, rows, _watermarks: rows  # type: ignore[method-assign]
+    Ledger.fresh = lambda _self, rows, _watermarks: rows  # type: ignore[method-assign,assignment,misc]
 
 
 def a_skipped_reading() -> None:

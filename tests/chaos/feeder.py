@@ -72,7 +72,7 @@ def feed(brokers: str, topic: str, count: int, rate: float, seed: int, log: Path
                 topic,
                 value,
                 partition=rng.randrange(PARTITIONS),
-                on_delivery=lambda e, m, events=events: delivered(e, m, events),
+                on_delivery=remember(events),
             )
             producer.poll(0)
             ahead = started + number / rate - time.monotonic()
