@@ -21,43 +21,46 @@ Row = tuple[int | None, Event | RejectError]
 def decode(value: bytes | None, topic: RawTopic) -> list[Row]:
     """Returns what a record holds, row by row; a bad row does not spoil the others. Never raises."""
     try:
-        rows = documents(value)
-        single = len(rows) == 1 and not _is_columnar(rows[0], topic)
-        if single:
+        rows = rows_in(value, columnar=topic.format in {"canonical", "sniff"})
+        if len(rows) == 1:
             return [(0, _event(rows[0], topic))]
-        return _batch(rows, topic)
     except RejectError as refusal:
         return [(None, refusal)]
-
-
-def _batch(rows: list[Any], topic: RawTopic) -> list[Row]:
     found: list[Row] = []
-    for row in rows:
+    for number, row in enumerate(rows):
         try:
-            parts = canonical.rows_of_columns(row) if _is_columnar(row, topic) else None
+            found.append((number, _event(row, topic)))
         except RejectError as refusal:
-            if len(rows) == 1:
-                raise
-            found.append((len(found), refusal))
-            continue
-        for part in [row] if parts is None else parts:
-            try:
-                found.append((len(found), _event(part, topic)))
-            except RejectError as refusal:
-                found.append((len(found), refusal))
-    if len(found) > MAX_BATCH_ROWS:
-        raise reject(Reason.TOO_MANY_ROWS, f"record: at most {MAX_BATCH_ROWS} rows; got {len(found)}")
+            found.append((number, refusal))
     return found
 
 
-def _is_columnar(row: Any, topic: RawTopic) -> bool:
-    features = row.get("features") if isinstance(row, dict) else None
-    return (
-        topic.format in {"canonical", "sniff"}
-        and isinstance(features, dict)
-        and canonical.sniff(row)
-        and any(isinstance(column, list) for column in features.values())
-    )
+def rows_in(value: bytes | None, *, columnar: bool = True) -> list[Any]:
+    """Returns the rows of a record: its objects, and for each columnar batch one object per row.
+
+    Raises:
+        RejectError: the record as a whole cannot be read.
+    """
+    found = documents(value)
+    rows: list[Any] = []
+    for document in found:
+        rows += _expanded(document, alone=len(found) == 1) if columnar else [document]
+        if len(rows) > MAX_BATCH_ROWS:
+            raise reject(Reason.TOO_MANY_ROWS, f"record: at most {MAX_BATCH_ROWS} rows; got more")
+    return rows
+
+
+def _expanded(document: Any, *, alone: bool) -> list[Any]:
+    """Returns the rows of one document; a broken batch among others stays as it is, to be refused in its place."""
+    if not isinstance(document, dict) or not canonical.sniff(document):
+        return [document]
+    try:
+        rows = canonical.rows_of_columns(document)
+    except RejectError:
+        if alone:
+            raise
+        return [document]
+    return [document] if rows is None else rows
 
 
 def _event(row: Any, topic: RawTopic) -> Event:

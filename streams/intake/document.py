@@ -74,13 +74,13 @@ def _parsed(value: bytes) -> tuple[list[Any], list[bytes]]:
 
 
 def _unreadable(value: bytes, error: orjson.JSONDecodeError) -> Exception:
-    if "ecursion" in error.msg:
+    if "depth limit" in error.msg or "ecursion limit" in error.msg:  # orjson has worded it in both ways
         return reject(Reason.DEPTH, f"record: nested at most {MAX_DEPTH} deep")
     try:
         value.decode()
     except UnicodeDecodeError as wrong:
         return reject(Reason.ENCODING, f"record: UTF-8 expected; byte {wrong.start} is {value[wrong.start]:#04x}")
-    if value[1:2] == b"\x00":
+    if value[:1] != b"\x00" and value[1:2] == b"\x00":
         return reject(Reason.ENCODING, "record: UTF-8 expected; this looks like UTF-16")
     return reject(Reason.JSON, f"record: {error.msg} at character {error.pos}")
 

@@ -53,6 +53,7 @@ class Intake:
         self._writer = Writer(config.kafka, self._acks, hooks)
         self._reader = Reader(config, raw_topics(config), self)
         self._ahead: list[Source] = []
+        self._partitions = 0
         self._moved: dict[Source, tuple[int, float]] = {}
         self._ticked = time.monotonic()
 
@@ -70,6 +71,9 @@ class Intake:
         self._send()
         self._writer.poll()
         self._hooks.beat()
+        if len(self._reader.positions) != self._partitions:
+            self._partitions = len(self._reader.positions)
+            self._hooks.assigned(self._partitions)
         if now - self._ticked >= TICK_S:
             self._ticked = now
             self._tick()
@@ -133,7 +137,6 @@ class Intake:
             self._send()
             self._writer.send(_loss(source, first, last, now))
             self._hooks.lost(source.topic, source.partition, last - first + 1)
-        self._hooks.assigned(len(self._reader.positions))
 
     def stopping(self) -> None:
         """Makes everything read so far durable and commits it."""
@@ -148,7 +151,6 @@ class Intake:
         self._core.reached.clear()
         self._moved.clear()
         self._ahead = []
-        self._hooks.assigned(0)
 
     def close(self) -> None:
         """Flushes, commits and leaves the group."""

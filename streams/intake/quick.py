@@ -95,8 +95,8 @@ class Quick:
 
     def _columns(self, event: Any, _mixed: bool, source: int, offset: int, append_ms: int) -> int:
         lengths = {len(column) for column in event.features.values()}
-        rows = lengths.pop()
-        if lengths or not 0 < rows <= MAX_BATCH_ROWS:
+        rows = max(lengths, default=0)
+        if len(lengths) != 1 or not 0 < rows <= MAX_BATCH_ROWS:
             return 0
         caller, prediction = event.caller, event.prediction
         given = (event.ts, caller.id, prediction.label, prediction.score, event.latency_ms, event.status)
