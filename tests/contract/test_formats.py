@@ -29,7 +29,7 @@ KEY = derive_key(DEVELOPMENT_KEY, "caller")
 def value_of(case: dict[str, Any]) -> bytes | None:
     if case.get("null"):
         return None
-    data = (CORPUS / "events" / case["file"]).read_bytes()
+    data: bytes = (CORPUS / "events" / case["file"]).read_bytes()
     if not case["file"].endswith(".recipe.json"):
         return data
     return "".join(text * times for text, times in json.loads(data)).encode()
