@@ -94,8 +94,7 @@ class Shell:
         message = event.message
         if message.offset > part.machine.applied:
             began = time.perf_counter()
-            where = f"{self._topic}-{message.partition}@{message.offset}"
-            sends = part.machine.step(Record(where, message.offset, event.value or b""))
+            sends = part.machine.step(self._record(message, event.value))
             took = time.perf_counter() - began
             part.outbox.put(sends)
             self._hooks.stepped(self._stage.name, message.partition, message.offset, took, message.timestamp, sends)
@@ -107,12 +106,10 @@ class Shell:
         if part.trial.convicts(message.offset):
             await part.store.write([refusal_item(self._key, name, message.partition, message.offset)])
             part.machine.refuse({message.offset})
-            letter = dead_letter(
-                name, Record(f"{self._topic}-{message.partition}@{message.offset}", message.offset, event.value)
-            )
-            part.outbox.put(
-                [letter, self._note(message.partition, f"{letter.key.decode()}: dead-lettered, it kills the worker")]
-            )
+            record = self._record(message, event.value)
+            self._log.error("refused", where=record.where, attempts=part.trial.attempts)
+            note = self._note(message.partition, f"{record.where}: dead-lettered, it kills the worker")
+            part.outbox.put([dead_letter(name, self._topic, message.partition, record), note])
         else:
             part.trial = part.trial.naming(message.offset)
             await part.store.write([starts_item(self._key, name, message.partition, part.trial)])
@@ -234,6 +231,9 @@ class Shell:
         outbox = Outbox(self.producer, lambda key: topic_name(self._config.kafka, key), self._send)
         store = Store(self.producer, self._state, partition, start.snapshot)
         return Part(machine, outbox, store, trial, start.low, asyncio.get_running_loop().time()), notes
+
+    def _record(self, message: Any, value: bytes | None) -> Record:
+        return Record(f"{self._topic}-{message.partition}@{message.offset}", message.offset, value or b"")
 
     def _mine(self, partition: int, part: Part) -> Callable[[], bool]:
         return lambda: self._parts.get(partition) is part

@@ -14,6 +14,7 @@ Both records are sealed like snapshots: forging a refusal would blind a detector
 
 from __future__ import annotations
 
+import base64
 import hashlib
 
 import msgspec
@@ -33,7 +34,7 @@ ATTEMPTS = 3
 CLEAR = 1000
 """Records that must survive one by one before trust returns."""
 
-EXCERPT_BYTES = 256
+PREFIX_BYTES = 256
 
 
 class Trial(msgspec.Struct, frozen=True, array_like=True):
@@ -116,14 +117,19 @@ def read_refusals(key: bytes, stage: str, partition: int, values: dict[bytes, by
     return frozenset(found)
 
 
-def dead_letter(stage: str, record: Record) -> Send:
-    """Returns the dead letter of a refused record: where it stands, not what it says; operators refetch it from there."""
+def dead_letter(stage: str, topic: str, partition: int, record: Record) -> Send:
+    """Returns the dead letter of a refused record, in the form of intake's: where it stands, and little of what it says."""
     letter = {
         "reason": "KILLS_WORKER",
         "detail": f"{stage} did not survive this record {ATTEMPTS} times and passes over it",
-        "where": record.where,
-        "bytes": len(record.value),
+        "topic": topic,
+        "topic_id": "",
+        "partition": partition,
+        "offset": record.offset,
+        "row": None,
         "sha256": hashlib.sha256(record.value).hexdigest(),
-        "excerpt": record.value[:EXCERPT_BYTES].hex(),
+        "size": len(record.value),
+        "prefix": base64.b64encode(record.value[:PREFIX_BYTES]).decode(),
+        "ts": 0,
     }
     return Send("dead_letters", partition_of("dead_letters", record.where), record.where.encode(), json_bytes(letter))

@@ -19,7 +19,8 @@ from streams.positions import committed, watermarks
 from streams.scan import scan
 from streams.stage.machine import Link, Machine, Record
 from streams.stage.opening import choose
-from streams.stage.snapshots import Item, Shelf, chunk_key
+from streams.stage.restore import restore
+from streams.stage.snapshots import Item, Origin, Shelf, chunk_key, write
 from tests.helpers.counting import KEY, POISON, first, second
 from tocsin.codec import json_bytes
 from tocsin.config import Config, Detection, Kafka
@@ -77,7 +78,7 @@ class Deployment:
             if time.monotonic() > deadline:
                 logs = "\n".join(log.read_text()[-3000:] for log in self.home.glob("*.log"))
                 pytest.fail(f"not within {seconds} s; the workers said:\n{logs}")
-            time.sleep(0.1)
+            time.sleep(0.3)
 
     def drained(self) -> bool:
         return all(self._drained(stage, key) for stage, key in (("sense", "frames"), ("judge", "readings")))
@@ -165,16 +166,29 @@ def test_kills_between_send_and_snapshot_repeat_the_same_bytes_and_lose_nothing(
     deployment.start("w", snapshot_s=30)
     deployment.until(lambda: deployment.sent() >= 300)
     deployment.kill("w")  # sent, and no snapshot yet: all of it must come again
-    for start in (600, 900):
-        deployment.start("w")
-        deployment.feed(*frames(start, 300))
-        already = deployment.sent()
-        deployment.until(lambda already=already: deployment.sent() > already)  # type: ignore[misc]
-        deployment.kill("w")
+    deployment.start("w")
+    deployment.feed(*frames(600, 300))
+    already = deployment.sent()
+    deployment.until(lambda: deployment.sent() > already)
+    deployment.kill("w")
     deployment.start("w")
     deployment.until(deployment.drained)
     assert deployment.stop("w") == 0
     assert assert_exact(deployment) >= 300
+
+
+def test_a_snapshot_far_from_the_end_of_its_topic_is_found(deployment: Deployment) -> None:
+    topic, key = deployment.topic("state_sense"), derive_key(KEY, "state")
+    machine = first().machine(0, deployment.config)
+    origin = Origin("sense", "", "", "", "")
+    for item in write(key, origin, 0, machine.applied, machine.links, machine.dump(), 100):
+        deployment.producer.produce(topic, item.value, key=item.key, partition=0)
+    for _ in range(1500):
+        deployment.producer.produce(topic, b"", key=b"0/elsewhere", partition=0)
+    deployment.producer.flush(10)
+    start = restore(deployment.config.kafka, "sense", (topic, deployment.topic("frames")), 0, key)
+    assert start.snapshot.sections == machine.dump()
+    assert start.complaints == ()
 
 
 def test_a_second_worker_joins_and_leaves_and_nothing_changes(deployment: Deployment) -> None:
@@ -221,7 +235,7 @@ def test_a_record_that_kills_the_worker_is_dead_lettered_and_the_rest_goes_on(de
         if worker.poll() == -signal.SIGKILL:
             deaths += 1
             worker = deployment.start("w")
-        time.sleep(0.1)
+        time.sleep(0.3)
     assert deployment.stop("w") == 0
     letters = {message.key(): message.value() or b"" for message in deployment.read("dead_letters")}
     assert list(letters) == [f"{deployment.topic('frames')}-0@20".encode()]

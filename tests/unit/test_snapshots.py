@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from streams.intake.dead_letters import letter_of
 from streams.stage import selftest
 from streams.stage.machine import Machine, Record
 from streams.stage.opening import Restored, Start, begin, choose
@@ -260,10 +261,17 @@ def test_a_forged_trial_is_no_trial() -> None:
 
 
 def test_a_refused_record_leaves_its_coordinates_and_little_of_its_content() -> None:
-    letter = dead_letter("sense", Record("tocsin.frames.v1-2@77", 77, b"s" * 5000))
+    letter = dead_letter("sense", "tocsin.frames.v1", 2, Record("tocsin.frames.v1-2@77", 77, b"s" * 5000))
     assert letter.key == b"tocsin.frames.v1-2@77"
     assert len(letter.value) < 1000
-    assert b"KILLS_WORKER" in letter.value
+    read = letter_of(letter.value)
+    assert (read.reason, read.topic, read.partition, read.offset, read.size) == (
+        "KILLS_WORKER",
+        "tocsin.frames.v1",
+        2,
+        77,
+        5000,
+    )
 
 
 def test_a_partition_that_waits_is_stuck_only_after_its_patience() -> None:
