@@ -26,6 +26,7 @@ class Seen:
         callers: who, as shown.
         start: onset, event time, Unix milliseconds.
         end: the latest signal, event time, Unix milliseconds.
+        time: when it was said, ledger time, Unix milliseconds; a coarse clock, for ticks come once a second of wall time.
         message: for people.
         status: New, In Progress, Suppressed, Resolved.
         techniques: ATLAS ids.
@@ -40,6 +41,7 @@ class Seen:
     callers: tuple[str, ...]
     start: int
     end: int
+    time: int
     message: str
     status: str
     techniques: tuple[str, ...]
@@ -134,6 +136,7 @@ def seen_of(finding: bytes) -> Seen:
         callers=tuple(users),
         start=record["start_time"],
         end=record["end_time"],
+        time=record["time"],
         message=record["message"],
         status=record["status"],
         techniques=tuple(attacks),

@@ -98,7 +98,7 @@ class Processes:
         settings = {"brokers": self.kafka.brokers, "intake_port": intake_port, "worker_port": worker_port, "topic": TOPIC}
         (home / "tocsin.toml").write_text(SETTINGS.format(**settings))
         write_key(home / "tocsin.key")
-        command = [sys.executable, "-m", "streams.cli", "run", "--config", str(home / "tocsin.toml")]
+        command = [sys.executable, "-P", "-m", "streams.cli", "run", "--config", str(home / "tocsin.toml")]
         with self.log.open("wb") as log:
             return subprocess.Popen(tied(command, "TERM"), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 

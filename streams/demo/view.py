@@ -90,7 +90,7 @@ class Plain:
         who = ", ".join(seen.callers) or seen.model
         ids = " ".join(seen.techniques)
         _line(
-            f"[{clock(seen.end)}] FINDING {seen.severity} {seen.kind} {ids} {seen.status}; who: {who}; "
+            f"[{clock(max(seen.time, seen.end))}] FINDING {seen.severity} {seen.kind} {ids} {seen.status}; who: {who}; "
             f"since: {clock(seen.start)}; {seen.message} Proposed: {seen.advice}"
         )
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from streams.demo.measure import Attack, Calm, Injected, Seen, summarize
+from streams.demo.show import day_with_a_probe
 from streams.demo.view import Plain, Scene, clock, summary_lines
 
 ATTACK = Attack("probe", "probing", frozenset({"mallory"}), [10_000, 11_000, 12_000, 13_000])
@@ -19,6 +20,7 @@ FOUND = Seen(
     callers=("mallory",),
     start=10_000,
     end=12_000,
+    time=12_500,
     message="Mallory is probing m. Numbers.",
     status="New",
     techniques=("AML.T0040",),
@@ -100,3 +102,13 @@ def test_plain_lines_tell_who_since_when_and_what_is_proposed(capsys: pytest.Cap
     first, second = capsys.readouterr().out.splitlines()
     assert "calm traffic: 7 events watched" in first
     assert all(word in second for word in ("AML.T0040", "mallory", clock(10_000), "Throttle."))
+
+
+def test_the_show_plays_the_attack_in_slow_motion_and_the_rest_in_five_sixths_of_the_time() -> None:
+    show = day_with_a_probe(60.0)
+    plan = show.plan
+    assert show.event_ms(0.0) == plan.start_ms
+    assert show.event_ms(60.0) == pytest.approx(plan.at_ms(1.0))
+    begins = (plan.at_ms(plan.onset) - plan.start_ms) / 1000 / show.fast
+    assert show.event_ms(begins) == pytest.approx(plan.at_ms(plan.onset))
+    assert show.event_ms(begins + 10.0) == pytest.approx(plan.at_ms(plan.until))
