@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bench.events import Traffic, model_name, records
 from bench.fleet import Fleet
-from bench.kafka import RAW_PARTITIONS, create, pace, whole
+from bench.kafka import RAW_PARTITIONS, create, fill, pace, whole
 from streams.clients import topic_name
 from streams.stage.machine import Link
 from tocsin.codec import unpack
@@ -30,13 +30,13 @@ from tocsin.reading import Readings
 from tocsin.rows import rows_of
 
 PER_S: Final = 2_000
-WARM_S: Final = 10
-BURST_EVERY_S: Final = 0.5
-BURST_EVENTS: Final = 600
+WARM_S: Final = 5
+HISTORY_S: Final = 200
+"""Event time that is written at once, before the steady stream: by then it is known how fast callers usually ask."""
 MODELS: Final = 6
-"""Findings about more than 20 callers of one model join one incident; these are enough for each burst to have its own."""
-BURST_SHARE: Final = 3
-"""Every third event belongs to the burst while it lasts."""
+"""That bursts ask: findings about more than 20 callers of one model join one incident, and each burst shall have its own."""
+BURST_SHARE: Final = 2
+"""Every second event of the steady stream belongs to a burst; each lasts a second."""
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -60,20 +60,23 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 def measure(brokers: str, topic: str, seconds: int) -> Latency:
-    """Returns the latencies of a paced run of `seconds` after 10 s of warm-up."""
+    """Returns the latencies of a steady stream of `seconds`, without its first 5."""
     kafka = Kafka(brokers=brokers, prefix="bench.latency.")
-    events = PER_S * (WARM_S + seconds)
-    values = list(_with_bursts(records(Traffic(events, models=MODELS, per_s=PER_S, start_ms=int(time.time() * 1000)))))
+    past, events = PER_S * HISTORY_S, PER_S * (HISTORY_S + WARM_S + seconds)
+    start_ms = int(time.time() * 1000) - HISTORY_S * 1000
+    steady = list(records(Traffic(events, per_s=PER_S, start_ms=start_ms)))[past:]
     create(brokers, topic)
+    fill(brokers, topic, records(Traffic(past, models=MODELS, per_s=PER_S, start_ms=start_ms)))
     with Fleet(kafka, topic) as fleet:
-        producer = threading.Thread(target=pace, args=(brokers, topic, values, PER_S), daemon=True)
+        fleet.watch(lambda sample: sample.sensed >= past)
+        producer = threading.Thread(target=pace, args=(brokers, topic, _with_bursts(steady), PER_S), daemon=True)
         producer.start()
         fleet.watch(lambda sample: sample.sensed >= events)
         producer.join()
         # The last findings follow the last readings.
         time.sleep(3)
     appended = _appended(brokers, topic, events)
-    first = WARM_S * PER_S // RAW_PARTITIONS
+    first = (past + WARM_S * PER_S) // RAW_PARTITIONS
     readings = _readings(kafka, appended, first)
     alerts = _alerts(kafka, topic, appended, first)
     p50, p99 = np.percentile(readings, [50, 99]).tolist()
@@ -81,18 +84,17 @@ def measure(brokers: str, topic: str, seconds: int) -> Latency:
     return Latency(p50, p99, alert_p99, len(alerts), PER_S, seconds)
 
 
-def _with_bursts(values: Iterator[bytes]) -> Iterator[bytes]:
-    """Yields the records, some of them given to one caller after another that is in a hurry, each asking one model."""
-    every = int(PER_S * BURST_EVERY_S)
+def _with_bursts(values: list[bytes]) -> Iterator[bytes]:
+    """Yields the records of one model, half of them given to callers in a hurry, one after the other, each with its model."""
     for number, value in enumerate(values):
-        burst, place = divmod(number, every)
-        if place < BURST_EVENTS and number % BURST_SHARE == 0:
+        if number % BURST_SHARE:
+            yield value
+        else:
+            burst = number // PER_S
             event = orjson.loads(value)
             event["caller"]["id"] = f"hasty-{burst:04}"
             event["model"]["name"] = model_name(burst % MODELS)
             yield orjson.dumps(event)
-        else:
-            yield value
 
 
 def _appended(brokers: str, topic: str, events: int) -> NDArray[np.int64]:
