@@ -64,5 +64,5 @@ bench: $(READY) ## cost per event against naive Faust and Quix Streams, both wit
 	$(BIN)/python -m bench $(ARGS)
 
 clean: ## remove what these commands made
-	rm -rf $(VENV) build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .broker
+	rm -rf $(VENV) .venv-bench build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .broker
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +

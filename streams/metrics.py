@@ -71,7 +71,7 @@ METRICS: Final[dict[str, Metric]] = {
     "findings_total": Metric("counter", "Finding records sent.", ("kind", "severity", "model")),
     "proposals_total": Metric("counter", "Containment proposed."),
 }
-"""Every metric there is: name without prefix → what it is. docs/operations.md is made from this table."""
+"""Every metric there is: name without prefix → what it is. docs/operations.md lists them, and a test compares."""
 
 
 class Metrics:

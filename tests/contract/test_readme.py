@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from streams.config_checks import require_topics
-from streams.config_file import load
+from streams.config_file import ENVIRONMENT, load
+from streams.metrics import METRICS
 from tests.helpers.command_line import parse
 from tocsin.errors import Exit
 
@@ -60,3 +61,10 @@ def test_the_readme_lists_every_exit_code() -> None:
 def test_the_example_directory_of_every_siem_is_linked() -> None:
     for folder in sorted(path.name for path in (ROOT / "integrations").iterdir() if path.is_dir()):
         assert f"(integrations/{folder})" in README
+
+
+def test_operations_lists_every_variable_and_every_metric() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    assert set(re.findall(r"^\| `(TOCSIN_\w+)`", text, re.MULTILINE)) == set(ENVIRONMENT)
+    rows = re.findall(r"^\| `tocsin_(\w+)` \| (\w+) \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
+    assert rows == [(name, m.kind, ", ".join(m.labels) or "–", m.says) for name, m in METRICS.items()]
