@@ -5,39 +5,44 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable
 from typing import Final
 
 from streams.ledger import Ledger
-from streams.stage.machine import Machine, Record, Send
+from streams.sense import SenseFold
+from streams.stage.machine import Outputs
+from streams.stage.part import Part
 
 
 def no_watermark() -> None:
     """Rows that were applied before are applied again."""
 
-    Ledger.fresh = lambda _self, rows, _watermarks: rows  # type: ignore[method-assign,assignment,misc]
+    Ledger.fresh = lambda _self, rows, _watermarks: rows  # type: ignore[method-assign,assignment]
 
 
 def a_skipped_reading() -> None:
-    """The 50th link of every machine is never sent, as if a send had been lost."""
-    step = Machine.step
-    counts: dict[int, int] = {}
+    """Every 20th frame's readings are lost, and nothing in the links betrays it."""
+    apply = SenseFold.apply
+    frames = itertools.count(1)
 
-    def skipping(self: Machine, record: Record) -> list[Send]:
-        kept = []
-        for send in step(self, record):
-            counts[id(self)] = counts.get(id(self), 0) + 1
-            if counts[id(self)] != 50 or not self.onward:
-                kept.append(send)
-        return kept
+    def forgetful(self: SenseFold, body: bytes, where: str) -> Outputs:
+        outputs = apply(self, body, where)
+        return Outputs() if next(frames) % 20 == 0 else outputs
 
-    Machine.step = skipping  # type: ignore[method-assign]
+    SenseFold.apply = forgetful  # type: ignore[method-assign]
+
+
+def ack_before_snapshot() -> None:
+    """Messages are acknowledged as soon as they are stepped."""
+    Part.hold = lambda _self, event: event.ack()  # type: ignore[method-assign,assignment]
 
 
 BREAKS: Final[dict[str, Callable[[], None]]] = {
     "no_watermark": no_watermark,
     "a_skipped_reading": a_skipped_reading,
+    "ack_before_snapshot": ack_before_snapshot,
 }
 
 

@@ -5,6 +5,7 @@ Faults are drawn from a seed, so a failing run can be repeated as far as timing 
 
 from __future__ import annotations
 
+import contextlib
 import random
 import signal
 import subprocess
@@ -21,8 +22,9 @@ from streams.clients import group_name, topic_name
 from streams.positions import committed, watermarks
 from streams.stages import STAGES
 from tests.chaos.processes import Child
+from tests.chaos.states import Sample
 from tests.chaos.verifier import Fed, Report
-from tests.chaos.verify import read_log, verify
+from tests.chaos.verify import read_log, sample, verify
 from tocsin.config import Config, Detection, Http, Kafka, RawTopic
 from tocsin.errors import BrokerError
 
@@ -70,6 +72,7 @@ class Deployment:
     rng: random.Random = field(init=False)
     children: list[Child] = field(default_factory=list)
     fed: Fed = field(default_factory=dict)
+    samples: list[Sample] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Prepares topics, configuration files and processes; starts nothing."""
@@ -107,7 +110,7 @@ class Deployment:
         finally:
             for child in self.children:
                 child.leave(signal.SIGTERM)
-        report = verify(self.config, KEY, self.fed)
+        report = verify(self.config, KEY, self.fed, self.samples)
         report.counts["kills"] = sum(child.kills for child in self.children)
         report.counts["broker outages"] = len(self.plan.broker_outages_s)
         return report
@@ -152,9 +155,14 @@ class Deployment:
         self.rng.shuffle(faults)
         for fault in faults:
             self._wait(self.rng.uniform(*plan.gap_s))
+            self._sample()
             self._strike(fault)
             if feeder.poll() not in (None, 0):
                 raise RuntimeError(f"the feeder failed with {feeder.returncode}")
+
+    def _sample(self) -> None:
+        with contextlib.suppress(BrokerError, KafkaException):
+            self.samples += [sample(self.config, stage) for stage in STAGES]
 
     def _strike(self, fault: str) -> None:
         if fault == "kill":

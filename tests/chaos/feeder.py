@@ -21,9 +21,9 @@ PER_RECORD = (1, 1, 1, 1, 1, 1, 1, 1, 3, 5)
 
 
 def event(number: int, rng: random.Random) -> dict[str, object]:
-    """Returns one canonical event; caller 0 to 3 are far busier than the rest, so that probe_rate has work."""
-    caller = rng.randrange(4) if rng.random() < 0.05 else rng.randrange(4, 2000)
-    shifted = number % 20_000 > 10_000
+    """Returns one canonical event; in every other 5,000 two callers ask a lot, confidence falls and latency rises."""
+    shifted = number % 10_000 > 5_000
+    caller = rng.randrange(2) if shifted and rng.random() < 0.2 else rng.randrange(2, 2000)
     return {
         "schema": "ml.inference.v1",
         "event_id": f"e{number}",

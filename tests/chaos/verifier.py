@@ -38,13 +38,14 @@ class Report:
     def expect(self, what: str, *, missing: Iterable[object] = (), extra: Iterable[object] = ()) -> None:
         """Notes what should be there and is not, and what is there and should not be."""
         for word, found in (("missing", list(missing)), ("extra", list(extra))):
-            self.counts[f"{what} {word}"] += len(found)
             if found:
+                self.counts[f"{what} {word}"] += len(found)
                 self.differences.append(f"{what}: {len(found)} {word}, e.g. {found[:3]}")
 
     def line(self) -> str:
-        """Returns all counts in one line."""
-        return " ".join(f"{name.replace(' ', '_')}={count}" for name, count in sorted(self.counts.items()))
+        """Returns all counts in one line, the number of differences last."""
+        counts = [f"{name.replace(' ', '_')}={count}" for name, count in sorted(self.counts.items())]
+        return " ".join([*counts, f"differences={len(self.differences)}"])
 
 
 def check_ledger(fed: Fed, frames: list[Rec], dead_letters: list[Rec], report: Report) -> None:

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 from streams.clients import group_name, topic_name
-from streams.positions import committed
+from streams.positions import committed, watermarks
 from streams.stages import STAGES
 from tests.chaos.dump import Rec, dump
-from tests.chaos.states import check_committed, check_states, read_snapshots
+from tests.chaos.states import Sample, Snapshots, check_committed, check_states, read_snapshots
 from tests.chaos.verifier import Fed, Recomputed, Report, check_ledger, check_links, check_sends, recompute
 from tocsin.config import Config
 from tocsin.ids import derive_key
@@ -27,7 +27,15 @@ def read_log(path: Path, topic_id: str) -> Fed:
     return fed
 
 
-def verify(config: Config, key: bytes, fed: Fed) -> Report:
+def sample(config: Config, stage: str) -> Sample:
+    """Returns where a stage stands now."""
+    kafka, state = config.kafka, topic_name(config.kafka, STAGES[stage].state)
+    positions = committed(kafka, group_name(kafka, stage), [topic_name(kafka, STAGES[stage].input)])
+    ends = watermarks(kafka, [state])
+    return Sample(stage, {p: at for (_, p), at in positions.items()}, {p: found.end for (_, p), found in ends.items()})
+
+
+def verify(config: Config, key: bytes, fed: Fed, samples: list[Sample]) -> Report:
     """Returns the report on one deployment whose processes have drained and stopped."""
     report = Report()
 
@@ -37,15 +45,15 @@ def verify(config: Config, key: bytes, fed: Fed) -> Report:
     topics = {name: read(name) for name in ("frames", "readings", "signals", "dead_letters", *PEOPLE)}
     check_ledger(fed, topics["frames"], topics["dead_letters"], report)
     made: list[Recomputed] = []
+    taken: dict[str, Snapshots] = {}
     for name, stage in STAGES.items():
-        snapshots = read_snapshots(derive_key(key, "state"), name, read(stage.state), report)
+        snapshots = taken[name] = read_snapshots(derive_key(key, "state"), name, read(stage.state), report)
         computed = recompute(name, config, topics[stage.input], set(snapshots), report)
         if stage.onward:
             check_links(name, computed, topics[stage.onward], report)
         check_states(name, computed, snapshots, report)
-        positions = committed(config.kafka, group_name(config.kafka, name), [topic_name(config.kafka, stage.input)])
-        check_committed(name, {partition: offset for (_, partition), offset in positions.items()}, snapshots, report)
         made.append(computed)
+    check_committed(samples, taken, report)
     for topic in PEOPLE:
         check_sends(topic, made, topics[topic], report)
     return report
