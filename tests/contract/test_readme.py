@@ -67,4 +67,4 @@ def test_operations_lists_every_variable_and_every_metric() -> None:
     text = (ROOT / "docs" / "operations.md").read_text()
     assert set(re.findall(r"^\| `(TOCSIN_\w+)`", text, re.MULTILINE)) == set(ENVIRONMENT)
     rows = re.findall(r"^\| `tocsin_(\w+)` \| (\w+) \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
-    assert rows == [(name, m.kind, ", ".join(m.labels) or "–", m.says) for name, m in METRICS.items()]
+    assert rows == [(name, m.kind, ", ".join(m.labels) or "none", m.says) for name, m in METRICS.items()]

@@ -192,6 +192,32 @@ def test_simulate_writes_the_same_file_twice_and_tells_the_truth(
     assert json.loads((alone / "a.json").read_bytes())["kind"] == "probing"
 
 
+def test_replay_of_a_file_needs_no_configuration_and_says_the_same_twice(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    main(["simulate", "calm", "--to", "a.jsonl", "--rate", "20", "--seconds", "60"])
+    capfdbinary.readouterr()
+    first, second = (run(capfdbinary, "replay", "a.jsonl", "--json") for _ in range(2))
+    assert first == second
+    counts = json.loads(first[1].splitlines()[-1])["summary"]["counts"]
+    assert counts["events"] > 1000
+    assert counts["rejected"] == counts["findings"] == 0
+    code, out, _ = run(capfdbinary, "replay", "a.jsonl")
+    assert (code, out.count("events")) == (0, 1)
+
+
+def test_replay_and_dlq_replay_want_to_be_told_what(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    for args, hint in (
+        (("replay",), "expected FILE or --topic"),
+        (("replay", "--topic", "x", "--check"), "expected FILE, a capture"),
+        (("dlq", "replay"), "expected --reason, --topic, --key or --all"),
+    ):
+        code, _, err = run(capfdbinary, *args)
+        assert code == Exit.CONFIG
+        assert hint in err
+    code, _, err = run(capfdbinary, "replay", "missing.jsonl")
+    assert code == Exit.FILE
+    assert "missing.jsonl" in err
+
+
 def test_the_help_of_simulate_names_every_scenario(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     _, out, _ = run(capfdbinary, "simulate", "--help")
     assert all(name in out for name in SCENARIOS)
