@@ -85,6 +85,7 @@ class Envelope:
         keys: how many keys stand outside `features`.
         mixed: whether features may also be texts or null.
         columnar: whether it reads a batch of columns.
+        spoken: whether the records have a prompt or a completion.
     """
 
     signature: tuple[tuple[str, str], ...]
@@ -92,6 +93,7 @@ class Envelope:
     keys: int
     mixed: bool
     columnar: bool
+    spoken: bool
 
     def each_key_once(self, event: Any, value: bytes) -> bool:
         """Returns whether no object in the text names a key twice; also False when this way cannot tell."""
@@ -119,6 +121,7 @@ def envelope_of(document: Document) -> Envelope | None:
         keys=len(kinds) + len(parts),
         mixed=mixed,
         columnar=columnar,
+        spoken="prompt" in document or "completion" in document,
     )
 
 

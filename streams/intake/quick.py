@@ -53,8 +53,9 @@ class Quick:
                 self._envelopes.remove(envelope)
                 self._envelopes.insert(0, envelope)
             try:
-                take = self._columns if envelope.columnar else self._row
-                return take(event, envelope.mixed, source, offset, append_ms)
+                if envelope.columnar:
+                    return self._columns(event, source, offset, append_ms)
+                return self._row(event, envelope, source, offset, append_ms)
             except RejectError:
                 return 0
         return 0
@@ -70,14 +71,13 @@ class Quick:
         else:
             self._tries -= 1
 
-    def _row(self, event: Any, mixed: bool, source: int, offset: int, append_ms: int) -> int:
-        model, caller, prediction, features = event.model, event.caller, event.prediction, event.features
-        texts = (event.prompt, event.completion) if event.prompt or event.completion else ()
-        if mixed:
-            features = _wire(features)
-        layout = self._layouts.get((mixed, not texts, model.namespace, model.name, model.version, *features))
+    def _row(self, event: Any, envelope: Envelope, source: int, offset: int, append_ms: int) -> int:
+        model, caller, prediction = event.model, event.caller, event.prediction
+        features = _wire(event.features) if envelope.mixed else event.features
+        texts = (event.prompt, event.completion) if envelope.spoken and (event.prompt or event.completion) else ()
+        layout = self._layouts.get((envelope.mixed, not texts, model.namespace, model.name, model.version, *features))
         if layout is None:
-            layout = self._learn_layout(mixed, not texts, model, features)
+            layout = self._learn_layout(envelope.mixed, not texts, model, features)
         label = self._labels.get(prediction.label)
         if label is None:
             label = self._learn_label(prediction.label)
@@ -90,10 +90,12 @@ class Quick:
             prediction.score, event.latency_ms, event.status, texts,
         )  # fmt: skip
         extra = 4 * len(label)
-        self._add(schema, row, extra + sum(len(text.encode()) for text in texts) if texts else extra)
+        if texts:
+            extra += sum(len(text.encode()) for text in texts)
+        self._add(schema, row, extra)
         return 1
 
-    def _columns(self, event: Any, _mixed: bool, source: int, offset: int, append_ms: int) -> int:
+    def _columns(self, event: Any, source: int, offset: int, append_ms: int) -> int:
         lengths = {len(column) for column in event.features.values()}
         rows = max(lengths, default=0)
         if len(lengths) != 1 or not 0 < rows <= MAX_BATCH_ROWS:
@@ -113,9 +115,12 @@ class Quick:
         whole[1] = np.arange(rows) + position_of(offset, 0)
         whole[2], whole[3] = event_time(claimed, np.full(rows, append_ms, np.int64))
         values = event.features.values() if layout.get is None else layout.get(event.features)
+        real = np.empty((3 + len(layout.schema.written), rows), np.float32)
+        for index, column in enumerate((scores, latencies, statuses, *values)):
+            real[index] = column
         columns = Columns(
             whole,
-            np.array([scores, latencies, statuses, *values], np.float32),
+            real,
             [recall((name, kind)) or self._meet(name, kind) for name in ids],
             [self._labels[name] if name in self._labels else self._learn_label(name) for name in names],
             [()] * rows,
