@@ -26,7 +26,7 @@ from tocsin.rows import Rows
 
 ID = "adwin"
 VERSION = 1
-PER_MINUTE = 3_000
+PER_MINUTE = 1_200
 CHECK_EVERY = 32
 MONTH_MIN = 43_200.0
 
@@ -72,7 +72,7 @@ class Adwin:
     @property
     def delta(self) -> float:
         """Returns the level of one check, so that a month of them at full pace spends the budget."""
-        checks = MONTH_MIN * PER_MINUTE / CHECK_EVERY * len(WATCHED) * self.shards
+        checks = MONTH_MIN * 2 * PER_MINUTE / CHECK_EVERY * len(WATCHED) * self.shards
         return self.alerts_per_month / checks
 
     def observe(self, rows: Rows, clock: Clock) -> list[Reading]:

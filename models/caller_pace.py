@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.caller_table import CallerTable
-from models.usual import Usual
+from models.usual import BURST_MOST, FLOOR_PER_MIN, Usual
 from tocsin.reading import Evidence
 
 MINUTE_US = 60_000_000
@@ -164,7 +164,7 @@ def pace(table: CallerTable, slots: Ints, ts: Ints, usual: Usual) -> Pace:
     idle = np.maximum.accumulate(np.where(owed_nothing, np.arange(len(slots)), -1))
     idle = np.where(idle >= starts[group], idle, -1)
     limit = usual.burst * step_us
-    peak = np.minimum(np.maximum.reduceat(ahead, starts), limit) / step_us
+    peak = np.minimum(np.maximum.reduceat(ahead, starts) / step_us, BURST_MOST)
     excess = (ahead > limit[group]) & usual.armed
     return Pace(mine, starts, sizes, group, time_us, due_us, excess, idle, step_us, old, peak)
 
@@ -189,7 +189,7 @@ def refresh(table: CallerTable, slots: Ints, usual: Usual) -> None:
     own = (seen / lived).astype(np.float32)
     base = np.maximum(data["base"][slots], own) if usual.learning else data["base"][slots]
     cap = np.inf if usual.learning else np.maximum(CAP * usual.per_min, base)
-    rate = np.maximum(np.minimum(own + usual.per_min * PRIOR_MIN / lived, cap), 1.0)
+    rate = np.maximum(np.minimum(own + usual.per_min * PRIOR_MIN / lived, cap), FLOOR_PER_MIN) * usual.surge
     step_us = np.rint(MINUTE_US / (SLACK * rate)).astype(np.int64)
     now_us = usual.minute * MINUTE_US
     owed = np.maximum(data["due_us"][slots] - now_us, 0) / np.maximum(data["step_us"][slots], 1)

@@ -27,10 +27,10 @@ from tocsin.rows import Rows
 
 ID = "half_space_trees"
 VERSION = 1
-PER_MINUTE = 240
+PER_MINUTE = 120
 TREES, HEIGHT, WINDOW = 10, 6, 250
 LIMITS_FROM = 500
-SCORES = 8
+SCORES = 4
 TAIL = 0.05
 PAST_WINDOWS = 16.0
 DISPERSION = 6.0

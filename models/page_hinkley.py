@@ -34,7 +34,7 @@ from tocsin.rows import Rows
 
 ID = "page_hinkley"
 VERSION = 1
-PER_MINUTE = 3_000
+PER_MINUTE = 1_200
 MONTH_MIN = 43_200.0
 SCALE_FROM = 1_000
 DELTA = 0.25
@@ -109,7 +109,7 @@ class PageHinkley:
     @property
     def threshold(self) -> float:
         """Returns h, in standard deviations."""
-        values = MONTH_MIN * PER_MINUTE * len(WATCHED) * self.shards / self.alerts_per_month
+        values = MONTH_MIN * 2 * PER_MINUTE * len(WATCHED) * self.shards / self.alerts_per_month
         return DISPERSION * math.log(2.0 * DELTA**2 * values) / (2.0 * DELTA)
 
     def _test(self) -> drift.PageHinkley:

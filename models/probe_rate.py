@@ -104,6 +104,7 @@ class ProbeRate:
         step = pace(self.table, slots[order], rows.ts[begin + order], usual)
         readings = self._weigh(rows, begin + order, step, usual) if step.excess.any() else []
         step.commit(self.table)
+        usual.calls += len(order) - int(np.count_nonzero(step.excess))
         return readings
 
     def _weigh(self, rows: Rows, row_of: NDArray[np.int64], step: Pace, usual: Usual) -> list[Reading]:

@@ -1,30 +1,42 @@
 """Usual: how fast the callers of one model usually ask, taken from a sample of the caller table at every full minute.
 
 The upper quantiles of what callers did, not their mean: a newcomer is held against nearly everyone, not against the typical
-one. The first 512 sets of the table are a random sample of its callers, for a key's set is a hash. Nothing moves between
-two full minutes of the model's own furthest event time, so the numbers do not depend on how rows were cut into frames.
+one. The first places of the table hold a random sample of its callers, for a key's set is a hash. When all ask more than
+usual at once, a sale, everyone's allowance grows with the volume. Nothing moves between two full minutes of the model's own
+furthest event time, so the numbers do not depend on how rows were cut into frames.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from models.caller_table import WAYS, CallerTable
+from models.caller_table import CallerTable
 
-SAMPLE = 512 * WAYS
+SAMPLE = 4_096
 QUANTILE = 0.99
-FEWEST = 50
+FEWEST = 10
 """Callers in the sample below which a quantile says nothing and the floors stand alone."""
 
 FLOOR_PER_MIN = 1.0
 BURST_FLOOR = 30.0
-BURST_TIMES = 2.0
-BURST_MOST = 300.0
-ARM_MINUTES = 2
-ARM_ROWS = 5_000
-ARM_ANYWAY_MINUTES = 30
+BURST_TIMES = 3.0
+BURST_TIMES_LEARNING = 4.0
+"""While no whole day has been seen the largest bursts are yet to come."""
+
+BURST_MOST = 400.0
+ARM = ((2, 5_000), (30, 1_000), (1_440, 0))
+"""Nobody is accused before so many minutes and calls of the model, whichever pair comes first."""
+
 DAY_MINUTES = 1_440
+LATELY_MIN = 10.0
+SURGE_FROM = 1.5
+"""Volume up to this many times its mean is an ordinary hour of the day."""
+
+SURGE_MOST = 4.0
 
 
 class Usual(msgspec.Struct, array_like=True):
@@ -38,6 +50,10 @@ class Usual(msgspec.Struct, array_like=True):
         rows: seen so far.
         per_min: the upper quantile of callers' own rates, calls per minute, ≥ FLOOR_PER_MIN.
         burst: calls that anyone may save up and make at once, in [BURST_FLOOR, BURST_MOST].
+        surge: how many times as much as usual is asked by all together, in [1, SURGE_MOST].
+        calls: within their callers' allowance in the current minute; what spills over must not raise the allowance.
+        lately: such calls, fading with half-life LATELY_MIN.
+        ever: such calls, fading with half-life a day.
         armed_minute: since when enough was seen to accuse anyone, -1 before.
     """
 
@@ -48,6 +64,10 @@ class Usual(msgspec.Struct, array_like=True):
     rows: int = 0
     per_min: float = FLOOR_PER_MIN
     burst: float = BURST_FLOOR
+    surge: float = 1.0
+    calls: int = 0
+    lately: float = 0.0
+    ever: float = 0.0
     armed_minute: int = -1
 
     @property
@@ -64,14 +84,31 @@ class Usual(msgspec.Struct, array_like=True):
         """Takes stock at a full minute that lies above the last one."""
         if self.first_minute < 0:
             self.first_minute = minute
+        else:
+            self._follow_volume(minute - self.minute)
         self.minute = minute
         age = minute - self.first_minute
-        if not self.armed and (age >= ARM_ANYWAY_MINUTES or (age >= ARM_MINUTES and self.rows >= ARM_ROWS)):
+        if not self.armed and any(age >= minutes and self.rows >= rows for minutes, rows in ARM):
             self.armed_minute = minute
-        mine = table.data["model"][:SAMPLE] == self.number
-        if np.count_nonzero(mine) < FEWEST:
+        mine = np.flatnonzero(table.data["model"] == self.number)[:SAMPLE]
+        if len(mine) < FEWEST:
             return
-        own = float(np.quantile(table.data["own"][:SAMPLE][mine], QUANTILE, method="higher"))
-        peak = float(np.quantile(table.data["peak"][:SAMPLE][mine], QUANTILE, method="higher"))
-        self.per_min = max(FLOOR_PER_MIN, own)
-        self.burst = min(max(BURST_FLOOR, BURST_TIMES * peak), BURST_MOST)
+        self.per_min = max(FLOOR_PER_MIN, _upper(table.data["own"][mine]))
+        times = BURST_TIMES_LEARNING if self.learning else BURST_TIMES
+        self.burst = min(max(BURST_FLOOR, times * _upper(table.data["peak"][mine])), BURST_MOST)
+
+    def _follow_volume(self, gone: int) -> None:
+        """Sets the surge from the minute that ends; `gone` minutes ago it was the current one."""
+        self.lately = (self.lately + self.calls) * 2.0 ** (-gone / LATELY_MIN)
+        self.ever = (self.ever + self.calls) * 2.0 ** (-gone / DAY_MINUTES)
+        self.calls = 0
+        age = self.minute + gone - self.first_minute
+        lately = self.lately / (1.0 - 2.0 ** (-age / LATELY_MIN)) / LATELY_MIN
+        ever = self.ever / (1.0 - 2.0 ** (-age / DAY_MINUTES)) / DAY_MINUTES
+        self.surge = min(max(lately / (ever * SURGE_FROM), 1.0), SURGE_MOST)
+
+
+def _upper(values: NDArray[Any]) -> float:
+    """Returns what 1 % of the values, and at least two of them, exceed: a few attackers must not set their own limit."""
+    rank = len(values) - 1 - max(2, round((1.0 - QUANTILE) * len(values)))
+    return float(np.partition(values, rank)[rank])

@@ -145,3 +145,9 @@ def with_values(rows: Rows, after: int, **columns: NDArray[np.generic]) -> Rows:
         old[..., after:] = new
         changed[name] = old
     return replace(rows, **changed)
+
+
+def trickle(seed: int, count: int, seconds: float) -> tuple[Times, Whos]:
+    """Returns `count` callers who call once each, at random times."""
+    rng = np.random.default_rng([seed, 1])
+    return np.sort(rng.uniform(0, seconds, count)), np.arange(count) + (1 << 20)

@@ -1,0 +1,138 @@
+"""Detectors on traffic whose truth is known: false alarms, calls to alarm, cost.
+
+`python -m bench.detectors null [days]` · `python -m bench.detectors probe` · `python -m bench.detectors cost`
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from models.detector import Detector, Seat
+from models.registry import DETECTORS
+from tests.helpers.traffic import MODEL, Times, Whos, cut, join, poisson, rows_at, sessions, steady, trickle
+from tocsin.clock import Clock
+from tocsin.reading import Reading
+
+DAY_S = 86_400.0
+DAYS = 3
+CLOCK = Clock()
+
+Stream = Callable[[int], tuple[Times, Whos]]
+
+NULLS: Final[dict[str, Stream]] = {
+    "independent calls": lambda seed: poisson(seed, 1_000, 0.001, DAYS * DAY_S),
+    "sessions of 8": lambda seed: sessions(seed, 1_000, 1.0, DAYS * DAY_S),
+    "sessions of 20 in 10 s": lambda seed: sessions(seed, 1_000, 1.0, DAYS * DAY_S, length=20, pause_s=0.5),
+    "very unequal callers": lambda seed: sessions(seed, 2_000, 2.0, DAYS * DAY_S, pareto=1.1, length=3, pause_s=10),
+    "a sale triples everyone": lambda seed: sessions(seed, 1_000, 1.0, DAYS * DAY_S, promo=(1.4 * DAY_S, 1.8 * DAY_S, 3.0)),
+    "few and slow callers": lambda seed: sessions(seed, 30, 0.02, DAYS * DAY_S, length=4),
+}
+"""Traffic in which nothing happens: name → (seed → DAYS days)."""
+
+PROBES: Final[dict[str, tuple[Stream, tuple[Times, Whos]]]] = {
+    "5/s, a newcomer": (lambda seed: poisson(seed, 2_000, 0.01, 5_400), steady(9_999, 3_600, 5, 3_000)),
+    "50/s, a newcomer": (lambda seed: poisson(seed, 2_000, 0.01, 5_400), steady(9_999, 3_600, 50, 3_000)),
+    "5/s, a known caller": (lambda seed: poisson(seed, 2_000, 0.01, 5_400), steady(7, 3_600, 5, 3_000)),
+    "1/s, a newcomer": (lambda seed: poisson(seed, 2_000, 0.01, 5_400), steady(9_999, 3_600, 1, 1_000)),
+    "10 times its own 1/min": (lambda seed: poisson(seed, 500, 1 / 60, 20_000), steady(7, 14_400, 10 / 60, 800)),
+    "5/s among a million one-shot ids": (
+        lambda seed: join(poisson(seed, 2_000, 0.01, 5_400), trickle(seed, 1_000_000, 5_400)),
+        steady(9_999, 4_500, 5, 3_000),
+    ),
+    "5/s among sessions of 20": (
+        lambda seed: sessions(seed, 1_000, 1.0, 2 * DAY_S, length=20, pause_s=0.5),
+        steady(9_999, 1.5 * DAY_S, 5, 3_000),
+    ),
+}
+"""An attacker in calm traffic: name → (seed → traffic, the attacker's calls)."""
+
+
+def build(name: str, shards: int = 1) -> Detector:
+    """Returns a cold detector as the default configuration seats it."""
+    entry = DETECTORS[name]
+    budget = 4.0 if entry.scope == "shard" else 1.0
+    return entry.build(Seat(0, shards, MODEL, budget * entry.share))
+
+
+def run(detector: Detector, stream: tuple[Times, Whos], seed: int) -> list[Reading]:
+    """Returns all readings of a stream, in pieces that fit in memory."""
+    readings: list[Reading] = []
+    seconds, who = stream
+    for begin in range(0, len(seconds), 1 << 18):
+        piece = slice(begin, begin + (1 << 18))
+        for block in cut(rows_at(seconds[piece], who[piece], seed=seed, first=begin), 512):
+            readings += detector.observe(block, CLOCK)
+    return readings
+
+
+def null(days: int) -> None:
+    """Prints the false alarms of every detector in `days` model-days of each kind of calm traffic."""
+    for name, stream in NULLS.items():
+        counts: Counter[str] = Counter()
+        events = 0
+        for seed in range(-(-days // DAYS)):
+            traffic = stream(seed)
+            events += len(traffic[0])
+            for detector in DETECTORS:
+                counts[detector] += len(run(build(detector), traffic, seed))
+        told = ", ".join(f"{detector} {counts[detector]}" for detector in DETECTORS)
+        print(f"{name:26} {events:>9} events, {-(-days // DAYS) * DAYS} days: {told}", flush=True)
+
+
+def probe() -> None:
+    """Prints after how many calls an attacker is named, over five seeds, and who else was."""
+    for name, (stream, attack) in PROBES.items():
+        after: list[int] = []
+        others = 0
+        for seed in range(5):
+            readings = run(build("probe_rate", 4), join(stream(seed), attack), seed)
+            mine = [r for r in readings if r.caller and int(attack[1][0]) & 0x7FFF == int(r.caller.id.removeprefix("key_"))]
+            others += len(readings) - len(mine)
+            since = int(attack[0][0] * 1000)
+            after += [int(np.searchsorted(attack[0] * 1000, mine[0].ts - rows_at(*attack).ts[0] + since)) + 1] if mine else []
+        print(f"{name:34} found {len(after)}/5 after {sorted(after)} calls; others named: {others}", flush=True)
+
+
+def cost() -> None:
+    """Prints CPU microseconds per event and state bytes, at 512 rows a block, best of three."""
+    streams = {
+        "500/s of 5,000 callers": sessions(1, 5_000, 500.0, 600, length=4, pause_s=30, diurnal=False),
+        "5/s of 500 callers": sessions(1, 500, 5.0, 20_000, length=4, pause_s=30, diurnal=False),
+        "20,000/s of 1,000,000 callers": poisson(1, 1_000_000, 0.02, 30),
+    }
+    for label, (seconds, who) in streams.items():
+        rows = rows_at(seconds, who)
+        blocks = list(cut(rows, 512))
+        for name in DETECTORS:
+            best, size = np.inf, 0
+            for _ in range(3):
+                detector = build(name, 4)
+                begin = time.process_time()
+                for block in blocks:
+                    detector.observe(block, CLOCK)
+                best = min(best, (time.process_time() - begin) / len(rows) * 1e6)
+                size = len(detector.dump())
+            print(f"{label:30} {name:18} {best:6.2f} us/event, state {size:>9} bytes", flush=True)
+
+
+def main(args: list[str]) -> None:
+    """Runs one of the three."""
+    what = args[0] if args else "cost"
+    if what == "null":
+        null(int(args[1]) if len(args) > 1 else 30)
+    elif what == "probe":
+        probe()
+    elif what == "cost":
+        cost()
+    else:
+        sys.exit("bench.detectors: one of null, probe, cost expected; got " + repr(what))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,92 @@
+"""Who is accused, after how many calls, and who is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.probe_rate import ProbeRate
+from models.suspect import FASTER, Suspect
+from tests.helpers.traffic import MODEL, START_MS, Times, Whos, cut, join, poisson, rows_at, sessions, steady, trickle
+from tocsin.clock import Clock
+from tocsin.reading import Reading
+
+ATTACKER = 9_999
+
+
+def readings_of(stream: tuple[Times, Whos], model: str = MODEL) -> list[Reading]:
+    detector = ProbeRate(alerts_per_month=2.0, shards=4)
+    return [reading for block in cut(rows_at(*stream, model=model), 512) for reading in detector.observe(block, Clock())]
+
+
+def callers_of(readings: list[Reading]) -> set[str]:
+    return {reading.caller.id for reading in readings if reading.caller}
+
+
+@pytest.mark.parametrize("rate", [5.0, 50.0])
+@pytest.mark.parametrize("who", [ATTACKER, 7])
+def test_a_prober_is_named_within_sixty_calls_whether_new_or_known(rate: float, who: int) -> None:
+    readings = readings_of(join(poisson(1, 500, 0.01, 4_200), steady(who, 3_900, rate, 1_000)))
+    assert callers_of(readings) == {f"key_{who}"}
+    assert 30 < readings[0].count <= 60
+    assert abs(readings[0].onset_ts - START_MS - 3_900_000) < 120_000
+
+
+def test_a_prober_that_goes_on_is_read_again_at_ten_times_as_many_calls() -> None:
+    readings = readings_of(join(poisson(1, 500, 0.01, 4_200), steady(ATTACKER, 3_900, 20, 5_000)))
+    counts = [reading.count for reading in readings]
+    assert counts == [counts[0], counts[0] * 10, counts[0] * 100]
+
+
+def test_a_burst_of_equal_times_is_named_too() -> None:
+    at_once = (np.full(500, 3_900.0), np.full(500, ATTACKER))
+    assert callers_of(readings_of(join(poisson(1, 500, 0.01, 4_200), at_once))) == {f"key_{ATTACKER}"}
+
+
+def test_a_prober_hidden_among_many_one_shot_callers_is_named() -> None:
+    crowd = join(poisson(1, 500, 0.01, 4_200), trickle(1, 200_000, 4_200))
+    readings = readings_of(join(crowd, steady(ATTACKER, 3_900, 5, 300)))
+    assert callers_of(readings) == {f"key_{ATTACKER}"}
+    assert readings[0].ts - START_MS - 3_900_000 <= 60 / 5 * 1_000
+
+
+def test_ten_times_its_own_past_is_found_when_nobody_else_does_that() -> None:
+    readings = readings_of(join(poisson(2, 200, 1 / 60, 15_000), steady(7, 10_800, 10 / 60, 700)))
+    assert callers_of(readings) == {"key_7"}
+
+
+def test_twenty_calls_in_ten_seconds_after_hours_of_silence_are_passed_over() -> None:
+    session = (10_000 + np.arange(20) / 2, np.full(20, ATTACKER))
+    assert readings_of(join(poisson(1, 500, 0.01, 10_800), session)) == []
+
+
+def test_callers_whose_rates_differ_a_thousandfold_are_passed_over() -> None:
+    assert readings_of(sessions(4, 500, 1.0, 86_400, pareto=1.1, length=3, pause_s=10)) == []
+
+
+def test_a_sale_that_triples_everyone_is_passed_over() -> None:
+    assert readings_of(sessions(5, 300, 0.5, 2 * 86_400, promo=(1.4 * 86_400, 1.8 * 86_400, 3.0))) == []
+
+
+def test_nobody_is_accused_before_enough_was_seen() -> None:
+    assert readings_of(steady(ATTACKER, 0, 20, 2_000)) == []
+
+
+def test_one_caller_of_two_models_has_two_habits() -> None:
+    detector = ProbeRate()
+    for model in ("a/a@1", "b/b@1"):
+        detector.observe(rows_at(*steady(1, 0, 1, 10), model=model), Clock())
+    assert np.count_nonzero(detector.table.key) == 2
+    assert [usual.rows for usual in detector.models.values()] == [10, 10]
+
+
+def test_excess_at_the_usual_rate_raises_no_more_alarms_than_the_weights_allow() -> None:
+    rng = np.random.default_rng(1)
+    threshold, alarms, weight_s = 300.0, 0, 0.0
+    suspect = Suspect(1, 0, 0, [0.0] * len(FASTER), [])
+    for at_us in np.cumsum(rng.exponential(1e6, 60_000)).astype(np.int64).tolist():
+        weight_s += (at_us - suspect.last_us) / 1e6
+        if suspect.excess(at_us, 1.0, 1) >= threshold:
+            alarms += 1
+            suspect.sums = [0.0] * len(FASTER)
+    assert 0 < alarms <= weight_s / threshold * 1.2
