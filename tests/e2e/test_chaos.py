@@ -38,16 +38,8 @@ def test_every_topic_can_be_recomputed_after_kills_and_a_broker_death(mortal_kaf
 
 @pytest.mark.parametrize("broken", sorted(BREAKS))
 def test_the_verifier_sees_a_build_that_is_broken_on_purpose(broken: str, kafka: LocalKafka, tmp_path: Path) -> None:
-    plan = Plan(
-        events=9_000,
-        rate=1_500,
-        kills=3,
-        gap_s=(0.8, 2.0),
-        broker_outages_s=(),
-        recreate=False,
-        second_worker=False,
-        broken=broken,
-    )
+    calm = Plan(events=9_000, rate=1_500, kills=3, gap_s=(0.8, 2.0), broker_outages_s=(), recreate=False, second_worker=False)
+    plan = replace(calm, broken=broken)
     report = chaos(kafka, plan, tmp_path)
     print(report.line())
     assert report.differences
