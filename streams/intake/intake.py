@@ -124,8 +124,8 @@ class Intake:
         """Closes an epoch, all buffers being empty, and commits what has become durable."""
         self._send()
         self._acks.close(self._reader.positions)
-        if durable := self._acks.durable():
-            self._hooks.committed(self._reader.commit(durable))
+        if committed := self._reader.commit(self._acks.durable()):
+            self._hooks.committed(committed)
 
     def started(self, source: Source, start: Start) -> None:
         """Notes a partition, and on the ledger and for operators what was lost of it."""
