@@ -113,14 +113,15 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
             plan = Plan(
                 rate=95.0,
                 seconds=200.0,
-                callers=1000,
-                attack_events=200,
+                callers=8000,
+                attack_events=500,
                 seed=3,
                 onset=0.7,
                 until=0.8,
-                start_ms=int(time.time() * 1000) - 220_000,
+                start_ms=int(time.time() * 1000) - 200_000,
             )
-            sent = simulate_to_topic("probe", plan, config.kafka, "replay.events", speed=None)
+            # Ten times as fast as it happened: partitions stay in step, and no claim is five minutes from its append time.
+            sent = simulate_to_topic("probe", plan, config.kafka, "replay.events", speed=10.0)
             with Tail(config.kafka) as tail:
                 wait_for("all events must be watched", all_watched(tail, sent.events))
             stop(processes["intake"])
