@@ -24,7 +24,9 @@ Lines = Sequence[Sequence[object]]
 def write() -> None:
     """Replaces every table in docs/benchmarks.md that there are results for."""
     found = {part: result for part in results.KINDS if (result := results.load(part))}
-    DOCUMENT.write_text(fill(DOCUMENT.read_text(), {part: table(part, result) for part, result in found.items()}))
+    tables = {part: table(part, result) for part, result in found.items()}
+    tables["goals"] = _drawn(goals(results.view(found)))
+    DOCUMENT.write_text(fill(DOCUMENT.read_text(), tables))
 
 
 def fill(text: str, tables: dict[str, str]) -> str:
@@ -34,10 +36,32 @@ def fill(text: str, tables: dict[str, str]) -> str:
 
 def table(part: str, result: Result) -> str:
     """Returns one part's table in Markdown, with the command, the machine and the commit under it."""
-    header, *lines = RENDER[part](result.value)
-    rows = [header, ["---"] * len(header), *lines]
-    drawn = "".join("| " + " | ".join(str(cell) for cell in row) + " |\n" for row in rows)
-    return f"{drawn}\n`{result.command}` on {result.machine}, commit `{result.commit}`.\n"
+    return f"{_drawn(RENDER[part](result.value))}\n`{result.command}` on {result.machine}, commit `{result.commit}`.\n"
+
+
+def goals(view: dict[str, Any]) -> Lines:
+    """Returns each goal beside what was measured; what was not measured is left out."""
+    light, latency = view["light"] or {}, view["latency_ms"] or {}
+    total = (light.get("tocsin_us") or {}).get("total")
+    measured = [
+        ("light duty, CPU us per event", total, 8.0),
+        ("light duty, share of naive Faust's cost", total and total / light["faust_us"], 1 / 10),
+        ("light duty, share of Quix Streams' cost", total and total / light["quix_us"], 1 / 1.3),
+        ("40 models, CPU us per event", view["many_models_us"], 40.0),
+        ("reading p99, ms", latency.get("reading_p99"), 200.0),
+        ("alert p99, ms", latency.get("alert_p99"), 1_000.0),
+    ]
+    lines = [
+        [name, f"{value:.3g}", f"{most:.3g}", "yes" if value <= most else "no"]
+        for name, value, most in measured
+        if value is not None
+    ]
+    return [["goal", "measured", "at most", "met"], *lines]
+
+
+def _drawn(lines: Lines) -> str:
+    rows = [lines[0], ["---"] * len(lines[0]), *lines[1:]]
+    return "".join("| " + " | ".join(str(cell) for cell in row) + " |\n" for row in rows)
 
 
 def _saturation(value: Saturation) -> Lines:

@@ -12,11 +12,11 @@ from functools import partial
 from typing import Final
 
 import msgspec
-from models.registry import DETECTORS
 
 from bench.events import Traffic, records
 from bench.frames import MODEL, SOURCE, Cut, cuts, frame_of
 from models.detector import Entry, Seat
+from models.registry import DETECTORS
 from streams.intake.core import Core
 from streams.ledger import Ledger
 from streams.stage.machine import Record

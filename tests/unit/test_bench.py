@@ -125,6 +125,24 @@ def test_every_part_has_a_table_with_its_command_and_a_place_in_the_document(par
     assert f"<!-- table {part} -->" in report.DOCUMENT.read_text()
 
 
+def test_goals_say_whether_they_are_met() -> None:
+    met = {str(line[0]): line[-1] for line in report.goals(results.view(RESULTS))[1:]}
+    assert met == {
+        "light duty, CPU us per event": "yes",
+        "light duty, share of naive Faust's cost": "yes",
+        "light duty, share of Quix Streams' cost": "yes",
+        "40 models, CPU us per event": "yes",
+        "reading p99, ms": "yes",
+        "alert p99, ms": "yes",
+    }
+    slow = report.goals({**results.view(RESULTS), "many_models_us": 41.0})
+    assert [line[-1] for line in slow if line[0] == "40 models, CPU us per event"] == ["no"]
+
+
+def test_goals_that_were_not_measured_are_left_out() -> None:
+    assert len(report.goals(results.view({"many": RESULTS["many"]}))) == 2
+
+
 def test_a_table_is_replaced_and_the_prose_stays() -> None:
     text = "before\n<!-- table a -->\nold\n<!-- end -->\nbetween\n<!-- table b -->\nkept\n<!-- end -->\nafter\n"
     assert report.fill(text, {"a": "new\n"}) == text.replace("old", "new")
