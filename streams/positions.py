@@ -6,21 +6,24 @@ import time
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.admin_client import connect, partitions, result
+from streams.clients import confluent_settings
 from tocsin.config import Kafka
 
 UNSET: Final = -1001  # librdkafka's OFFSET_INVALID: a group that has never committed for a partition
 
 OFFICE_S: Final = 30.0
+"""How long a healthy broker may take after its start until it knows where groups stand."""
+
 NOT_YET: Final = (
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.NOT_COORDINATOR,
 )
-"""What a healthy broker answers for some moments after its start."""
+"""What it answers meanwhile."""
 
 
 class Ends(NamedTuple):
@@ -59,7 +62,7 @@ def committed(kafka: Kafka, group: str, names: Sequence[str]) -> dict[tuple[str,
         wanted = _all_of(admin, names)
         if not wanted:
             return {}
-        found = _offsets(admin, ConsumerGroupTopicPartitions(group, wanted))
+        found = _offsets(kafka, group, wanted)
     return {(tp.topic, tp.partition): tp.offset for tp in found if tp.offset != UNSET and tp.error is None}
 
 
@@ -87,18 +90,24 @@ def ends(admin: AdminClient, wanted: Sequence[TopicPartition]) -> dict[tuple[str
     return {(tp.topic, tp.partition): Ends(low[tp.topic, tp.partition], result(future).offset) for tp, future in highs.items()}
 
 
-def _offsets(admin: AdminClient, asked: ConsumerGroupTopicPartitions) -> list[TopicPartition]:
-    """Returns a group's offsets; a coordinator that has just taken office is asked again until it has read its log."""
+def _offsets(kafka: Kafka, group: str, wanted: list[TopicPartition]) -> list[TopicPartition]:
+    """Returns a group's offsets, asked for by a consumer that does not join it.
+
+    Not by an AdminClient: when a coordinator has just taken office, its answer ends that client's process (librdkafka 2.16:
+    `rd_kafka_handle_OffsetFetch` takes the client for a member of a group).
+    """
     deadline = time.monotonic() + OFFICE_S
-    while True:
-        try:
-            found = result(admin.list_consumer_group_offsets([asked])[asked.group_id])
-        except KafkaException as error:
-            if error.args[0].code() not in NOT_YET or time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-        else:
-            return list(found.topic_partitions)
+    consumer = Consumer({**confluent_settings(kafka), "group.id": group, "enable.auto.commit": False, "log_level": 0})
+    try:
+        while True:
+            try:
+                return consumer.committed(wanted, timeout=OFFICE_S)
+            except KafkaException as error:
+                if error.args[0].code() not in NOT_YET or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+    finally:
+        consumer.close()
 
 
 def _all_of(admin: AdminClient, names: Sequence[str]) -> list[TopicPartition]:
