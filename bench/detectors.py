@@ -1,6 +1,6 @@
 """Detectors on traffic whose truth is known: false alarms, calls to alarm, cost.
 
-`python -m bench.detectors null [days]` · `python -m bench.detectors probe` · `python -m bench.detectors cost`
+`python -m bench.detectors null [days [detector …]]` · `python -m bench.detectors probe` · `python -m bench.detectors cost`
 """
 
 from __future__ import annotations
@@ -71,17 +71,17 @@ def run(detector: Detector, stream: tuple[Times, Whos], seed: int) -> list[Readi
     return readings
 
 
-def null(days: int) -> None:
-    """Prints the false alarms of every detector in `days` model-days of each kind of calm traffic."""
+def null(days: int, detectors: list[str]) -> None:
+    """Prints the false alarms of these detectors in `days` model-days of each kind of calm traffic."""
     for name, stream in NULLS.items():
         counts: Counter[str] = Counter()
         events = 0
         for seed in range(-(-days // DAYS)):
             traffic = stream(seed)
             events += len(traffic[0])
-            for detector in DETECTORS:
+            for detector in detectors:
                 counts[detector] += len(run(build(detector), traffic, seed))
-        told = ", ".join(f"{detector} {counts[detector]}" for detector in DETECTORS)
+        told = ", ".join(f"{detector} {counts[detector]}" for detector in detectors)
         print(f"{name:26} {events:>9} events, {-(-days // DAYS) * DAYS} days: {told}", flush=True)
 
 
@@ -125,7 +125,7 @@ def main(args: list[str]) -> None:
     """Runs one of the three."""
     what = args[0] if args else "cost"
     if what == "null":
-        null(int(args[1]) if len(args) > 1 else 30)
+        null(int(args[1]) if len(args) > 1 else 30, args[2:] or list(DETECTORS))
     elif what == "probe":
         probe()
     elif what == "cost":
