@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import KafkaError, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from streams.admin_client import TIMEOUT_S, cluster_id, connect, is_mock, partitions, result
@@ -159,16 +159,21 @@ def _create(admin: AdminClient, topics: Sequence[Wanted], kafka: Kafka) -> None:
     new = [NewTopic(topic.name, topic.partitions, kafka.replication, config=dict(topic.settings)) for topic in topics]
     for future in admin.create_topics(new, operation_timeout=TIMEOUT_S).values():
         result(future, ignore=KafkaError.TOPIC_ALREADY_EXISTS)
-    _await_leaders(admin, [TopicPartition(topic.name, p) for topic in topics for p in range(topic.partitions)])
+    _await_leaders(kafka, [TopicPartition(topic.name, p) for topic in topics for p in range(topic.partitions)])
 
 
-def _await_leaders(admin: AdminClient, wanted: Sequence[TopicPartition]) -> None:
-    """Waits until a new topic's partitions answer; metadata names a leader some moments before it knows its duty."""
+def _await_leaders(kafka: Kafka, wanted: Sequence[TopicPartition]) -> None:
+    """Waits until a new topic's partitions answer; metadata names a leader some moments before it knows its duty.
+
+    Every attempt has a client of its own: one that asked while a topic of the same name was being deleted has gone on
+    answering "No leaders found" for 30 s from its cache.
+    """
     deadline = time.monotonic() + LEADER_TIMEOUT_S
     while True:
         try:
-            ends(admin, wanted)
-        except KafkaException:
+            with connect(kafka) as admin:
+                ends(admin, wanted)
+        except BrokerError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
