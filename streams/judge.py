@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
-from models.registry import DETECTORS
 
 from models.detector import Entry
+from models.registry import DETECTORS
 from streams.stage.machine import Outputs
 from streams.traffic import SECTION as TRAFFIC
 from streams.traffic import Traffic

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from models.registry import DETECTORS
-
 from models.detector import Entry
+from models.registry import DETECTORS
 from streams.bank import Bank
 from streams.ledger import SECTION as LEDGER
 from streams.ledger import Ledger
