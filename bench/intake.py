@@ -51,9 +51,9 @@ def columnar(events: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def core() -> Core:
+def core(*, quick: bool = True) -> Core:
     """Returns an intake of one topic on one partition."""
-    made = Core(Config(topic=(RawTopic("raw", "canonical"),)), derive_key(DEVELOPMENT_KEY, "caller"))
+    made = Core(Config(topic=(RawTopic("raw", "canonical"),)), derive_key(DEVELOPMENT_KEY, "caller"), shortcuts=quick)
     made.framer.number(Source("raw", "raw", 0))
     return made
 
@@ -62,10 +62,7 @@ def fed(values: list[bytes], *, encode: bool, quick: bool = True) -> Callable[[]
     """Returns what feeds the records, and encodes the frames if so wished; it returns the rows framed."""
 
     def run() -> int:
-        intake, rows = core(), 0
-        if not quick:
-            for one in intake._quick.values():  # noqa: SLF001 - the benchmark compares with and without the shortcut
-                one._tries = 0  # noqa: SLF001
+        intake, rows = core(quick=quick), 0
         for start in range(0, len(values), 500):
             intake.feed_run(
                 0, ((offset, T0 + offset // 20, values[offset]) for offset in range(start, min(start + 500, len(values))))

@@ -46,10 +46,14 @@ def model_id(namespace: Any, name: Any, version: Any) -> str:
 
 def parsed_model(text: Any) -> str:
     """Returns a model id written as one text, `namespace/name@version`; namespace and version default."""
-    checked_id(text, "model")
+    return model_id(*model_parts(checked_id(text, "model")))
+
+
+def model_parts(text: str) -> tuple[str, str, str]:
+    """Returns (namespace, name, version) of a model id written as one text; namespace and version default."""
     rest, _, version = text.rpartition("@") if "@" in text else (text, "", "0")
     namespace, _, name = rest.partition("/") if "/" in rest else ("default", "", rest)
-    return model_id(namespace, name, version)
+    return namespace, name, version
 
 
 def checked_kind(text: Any) -> IdKind:

@@ -38,6 +38,10 @@ def raw_topics(config: Config) -> dict[str, RawTopic]:
     return topics
 
 
+def _is_inference(topic: RawTopic) -> bool:
+    return topic.format == "sniff" or FORMATS[topic.format].translated is not None
+
+
 class Core:
     """Reads records and keeps what comes of them until it is taken.
 
@@ -47,19 +51,22 @@ class Core:
         reached: source number → how far its time has come, Unix milliseconds.
     """
 
-    def __init__(self, config: Config, key: bytes) -> None:
+    def __init__(self, config: Config, key: bytes, *, shortcuts: bool = True) -> None:
         """Starts empty.
 
         Args:
             config: for topics, formats, shards and the clock.
             key: `tocsin.ids.derive_key(deployment key, "caller")`.
+            shortcuts: False reads every record with care; only for comparing, as nothing else comes of it.
         """
         self.framer = Framer(config.detection.shards, key)
         self.rejected: list[Rejected] = []
         self.reached: dict[int, int] = {}
         self._topics = raw_topics(config)
-        self._quick = {name: Quick(topic, self.framer) for name, topic in self._topics.items()}
         self._event_clock = config.clock == "event"
+        judged_ms = self._reach if self._event_clock else None
+        quick = {name: Quick(topic, self.framer, judged_ms) for name, topic in self._topics.items() if _is_inference(topic)}
+        self._quick = quick if shortcuts else {}
 
     @property
     def now_ms(self) -> int:
@@ -72,11 +79,10 @@ class Core:
 
     def feed_run(self, source: int, records: Iterable[tuple[int, int, bytes | None]]) -> None:
         """Takes several records of one raw partition, each (offset, append_ms, value), by offset."""
-        take = self._quick[self.framer.sources[source].topic].take
-        by_shortcut = not self._event_clock
+        quick = self._quick.get(self.framer.sources[source].topic)
         append_ms = 0
         for offset, append_ms, value in records:
-            if value and by_shortcut and len(value) <= MAX_RECORD_BYTES and take(source, offset, append_ms, value):
+            if quick and value and len(value) <= MAX_RECORD_BYTES and quick.take(source, offset, append_ms, value):
                 continue
             self._with_care(source, offset, append_ms, value)
         self._reach(source, append_ms)
@@ -84,7 +90,7 @@ class Core:
     def _with_care(self, source: int, offset: int, append_ms: int, value: bytes | None) -> None:
         raw = self.framer.sources[source]
         rows = decode(value, self._topics[raw.topic])
-        if value and isinstance(rows[0][1], InferenceEvent):
+        if value and raw.topic in self._quick and isinstance(rows[0][1], InferenceEvent):
             self._quick[raw.topic].learn(value)
         for row, found in rows:
             if isinstance(found, RejectError):

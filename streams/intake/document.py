@@ -86,13 +86,20 @@ def _unreadable(value: bytes, error: orjson.JSONDecodeError) -> Exception:
 
 
 def _keys(node: Any, depth: int) -> int:
+    """Returns how many keys stand in a parsed value; orjson makes plain dicts and lists only, so their exact type is asked."""
     if depth > MAX_DEPTH:
         raise reject(Reason.DEPTH, f"record: nested at most {MAX_DEPTH} deep")
-    if isinstance(node, dict):
-        return len(node) + sum(_keys(child, depth + 1) for child in node.values() if isinstance(child, dict | list))
-    if isinstance(node, list):
-        return sum(_keys(child, depth + 1) for child in node if isinstance(child, dict | list))
-    return 0
+    if type(node) is dict:
+        found = len(node)
+        node = node.values()
+    elif type(node) is list:
+        found = 0
+    else:
+        return 0
+    for child in node:
+        if type(child) is dict or type(child) is list:
+            found += _keys(child, depth + 1)
+    return found
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> Document:

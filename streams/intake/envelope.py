@@ -7,12 +7,14 @@ exactly those keys, each required, none other, each type and range checked by ms
 1. Every limit on a number or a length stands in the types below; what is a matter of characters (ids, names, labels) is judged
    by `check.py` once per distinct text, in `quick.py`.
 2. Duplicate keys: a text has one colon per key and one per colon inside a string (unless it is escaped: a text with a
-   backslash is read with care). The keys outside `features` are known by number. If the sum is right, no key stands twice.
+   backslash is read with care). The keys outside `features`, and inside where their names are part of the shape, are known
+   by number. If the sum is right, no key stands twice.
 3. Whatever does not fit is read with care. So what has been learned decides the cost, never the result.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import GenericAlias
@@ -32,9 +34,9 @@ _Whole = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 _Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
 _Text = Annotated[str, Meta(max_length=MAX_ID)]
 _NUMBERS = Annotated[dict[str, _Number], Meta(max_length=MAX_FEATURES)]
-_MIXED = Annotated[dict[str, _Number | _Text | None], Meta(max_length=MAX_FEATURES)]
+MIXED = Annotated[dict[str, _Number | _Text | None], Meta(max_length=MAX_FEATURES)]
 _COLUMNS = Annotated[dict[str, list[_Number | None]], Meta(max_length=MAX_FEATURES)]
-_FIELDS: Final[dict[str, Any]] = {
+FIELDS: Final[dict[str, Any]] = {
     "schema": Literal["ml.inference.v1"],
     "event_id": _Id,
     "request_id": str,
@@ -55,7 +57,9 @@ _FIELDS: Final[dict[str, Any]] = {
     "prediction.score": Annotated[float, Meta(ge=0.0, le=1.0)],
 }
 """Every field that the shortcut knows, and what it takes; the same limits as `check.py`."""
-_ABSENT: Final[dict[str, Any]] = {
+_PLAIN: Final = re.compile(r"[^\x00-\x1f\"\\:=\x7f-\x9f][^\x00-\x1f\"\\:\x7f-\x9f]*")
+"""Names of features that JSON writes as they are and that hold no colon."""
+ABSENT: Final[dict[str, Any]] = {
     "ts": None,
     "latency_ms": None,
     "status": 0,
@@ -82,46 +86,55 @@ class Envelope:
         signature: what the decoder was made for; equal signatures are equal decoders.
         decode: bytes → an object with the attributes of a canonical record, defaults where the record has none; raises
             msgspec.DecodeError or UnicodeDecodeError when the record is another.
-        keys: how many keys stand outside `features`.
-        mixed: whether features may also be texts or null.
+        keys: how many keys are known by number: those outside `features`, and inside when `names` says which.
+        names: wire names of the features, when the decoder is for these and yields them as a Struct; None when they may be any,
+            yielded as a dict.
+        texts: where in `names` the categories stand.
         columnar: whether it reads a batch of columns.
-        spoken: whether the records have a prompt or a completion.
     """
 
     signature: tuple[tuple[str, str], ...]
     decode: Callable[[bytes], Any]
     keys: int
-    mixed: bool
+    names: tuple[str, ...] | None
+    texts: tuple[int, ...]
     columnar: bool
-    spoken: bool
 
     def each_key_once(self, event: Any, value: bytes) -> bool:
         """Returns whether no object in the text names a key twice; also False when this way cannot tell."""
-        spare = value.count(b":") - self.keys - len(event.features)
+        spare = value.count(b":") - self.keys - (len(event.features) if self.names is None else 0)
         return not spare or (b"\\" not in value and spare == _colons(event))
 
 
-def envelope_of(document: Document) -> Envelope | None:
-    """Returns the decoder for records with the keys of this one, which passed with care; None when there is no shortcut."""
+def envelope_of(document: Document, *, named: bool) -> Envelope | None:
+    """Returns the decoder for records with the keys of this one, which passed with care; None when there is no shortcut.
+
+    Args:
+        document: the record.
+        named: whether the names of its features may be made part of the shape, which is cheaper.
+    """
     features = document.get("features", {})
     columnar = any(isinstance(column, list) for column in features.values())
     if isinstance(document.get("caller"), dict) and "id" not in document["caller"]:
         return None
+    named = named and "features" in document and not columnar and all(map(_is_plain, features, features.values()))
     kinds: dict[str, Any] = {}
     for path, value in _paths(document):
-        kind = _features_kind(features, columnar) if path == "features" else _kind(path, value, columnar)
+        kind = _features_kind(features, columnar, named) if path == "features" else _kind(path, value, columnar)
         if kind is None:
             return None
         kinds[path] = kind
     parts = [name for name in ("model", "caller", "prediction") if name in document]
-    mixed = not columnar and not all(_is_number(item) for item in features.values())
+    texts = tuple(index for index, item in enumerate(features.values()) if isinstance(item, str)) if named else ()
+    names = tuple(f"={name}" if isinstance(item, str) else name for name, item in features.items()) if named else None
+    told = {**kinds, "features": names} if named else kinds
     return Envelope(
-        signature=tuple(sorted((path, repr(kind)) for path, kind in kinds.items())),
-        decode=msgspec.json.Decoder(_struct("", kinds, _ABSENT)).decode,
-        keys=len(kinds) + len(parts),
-        mixed=mixed,
+        signature=tuple(sorted((path, repr(kind)) for path, kind in told.items())),
+        decode=msgspec.json.Decoder(_struct("", kinds, ABSENT)).decode,
+        keys=len(kinds) + len(parts) + len(names or ()),
+        names=names,
+        texts=texts,
         columnar=columnar,
-        spoken="prompt" in document or "completion" in document,
     )
 
 
@@ -137,7 +150,7 @@ def _paths(document: Document) -> list[tuple[str, Any]]:
 
 
 def _kind(path: str, value: Any, columnar: bool) -> Any:
-    kind = _FIELDS.get(path)
+    kind = FIELDS.get(path)
     if columnar and path in _NOT_COLUMNAR:
         return None
     if value is None:
@@ -147,29 +160,38 @@ def _kind(path: str, value: Any, columnar: bool) -> Any:
     return kind
 
 
-def _features_kind(features: Document, columnar: bool) -> Any:
+def _features_kind(features: Document, columnar: bool, named: bool) -> Any:
+    if named:
+        fields = [(f"f{index}", _Text if isinstance(item, str) else _Number) for index, item in enumerate(features.values())]
+        rename = {f"f{index}": name for index, name in enumerate(features)}
+        return msgspec.defstruct("Features", fields, rename=rename, forbid_unknown_fields=True, gc=False)
     if columnar:
         items = [item for column in features.values() for item in (column if isinstance(column, list) else [""])]
         return _COLUMNS if all(item is None or _is_number(item) for item in items) else None
-    return _NUMBERS if all(_is_number(item) for item in features.values()) else _MIXED
+    return _NUMBERS if all(_is_number(item) for item in features.values()) else MIXED
 
 
 def _is_number(item: Any) -> bool:
     return isinstance(item, int | float) and not isinstance(item, bool)
 
 
+def _is_plain(name: str, item: Any) -> bool:
+    """Returns whether a feature may be part of a shape."""
+    return bool(_PLAIN.fullmatch(name)) and (_is_number(item) or isinstance(item, str))
+
+
 def _struct(prefix: str, kinds: dict[str, Any], absent: dict[str, Any]) -> type[msgspec.Struct]:
     """Returns a Struct that requires exactly these fields, and has the others as constants."""
     fields: dict[str, Any] = {}
     defaults = dict(absent)
-    for name in {path.removeprefix(prefix).partition(".")[0] for path in kinds if path.startswith(prefix)}:
+    for name in dict.fromkeys(path.removeprefix(prefix).partition(".")[0] for path in kinds if path.startswith(prefix)):
         path = prefix + name
         fields[name] = kinds[path] if path in kinds else _struct(f"{path}.", kinds, absent[name])
         defaults.pop(name, None)
     for name, default in defaults.items():
         if isinstance(default, dict) and name != "features":
             defaults[name] = _struct(f"{name}.", {}, default)()
-    return msgspec.defstruct("Record", sorted(fields.items()), namespace=defaults, forbid_unknown_fields=True, gc=False)
+    return msgspec.defstruct("Record", list(fields.items()), namespace=defaults, forbid_unknown_fields=True, gc=False)
 
 
 def _colons(node: Any) -> int:

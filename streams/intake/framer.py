@@ -10,9 +10,9 @@ What holds, whoever calls and however often:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -33,11 +33,11 @@ class Layout(NamedTuple):
 
     Attributes:
         schema: the block they belong to.
-        get: picks a row's values in the schema's written order; None when they already stand so.
+        get: picks a row's values, given in its own order, in the schema's written order; None when they already stand so.
     """
 
     schema: Schema
-    get: Callable[[Mapping[str, float | None]], Iterable[float | None]] | None
+    get: Callable[[Sequence[Any]], tuple[Any, ...]] | None
 
 
 class _Pile:
@@ -159,7 +159,7 @@ class Framer:
             spoken = bool(event.prompt or event.completion)
             texts = (event.prompt, event.completion) if spoken else ()
             layout = self.layout("inference", event.model, tuple(wire), ("prompt", "completion") if spoken else ())
-            values = layout.get(wire) if layout.get else wire.values()
+            values = layout.get(tuple(wire.values())) if layout.get else wire.values()
             measured = (event.confidence, event.latency_ms, event.status)
         extra = 4 * len(event.label) + sum(len(text.encode()) for text in texts)
         position = position_of(offset, row)
@@ -205,7 +205,7 @@ class Framer:
             schema = self._schemas.get(alphabetic)
             if schema is None:
                 schema = self._schemas[alphabetic] = schema_of(kind, model, names, texts)
-            layout = Layout(schema, None if schema.written == names else itemgetter(*schema.written))
+            layout = Layout(schema, None if schema.written == names else itemgetter(*map(names.index, schema.written)))
             self._layouts[name] = layout
         return layout
 

@@ -1,26 +1,33 @@
-"""Quick: canonical records of one topic, by shortcut. Whatever it cannot take it leaves to `decode.py`, untouched."""
+"""Quick: records of one topic by shortcut: `envelope.py`, then `typed.py`. What neither takes is left to `decode.py`, whole."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 import numpy as np
+from msgspec.structs import astuple
 
 from streams.intake.check import checked_id, checked_label, feature, feature_name, model_id, parsed_model
-from streams.intake.columns import Columns, Known, event_time
+from streams.intake.columns import Columns, Known, Row, Schema, event_time
 from streams.intake.document import MAX_BATCH_ROWS, documents
 from streams.intake.envelope import Envelope, envelope_of
 from streams.intake.formats import canonical
 from streams.intake.framer import Framer, Layout
+from streams.intake.typed import events_in
 from tocsin.config import RawTopic
 from tocsin.errors import RejectError
 from tocsin.event import ROW_BITS, position_of
 from tocsin.rows import category_code
 
-MAX_ENVELOPES: Final = 4
-"""Shapes of records tried per topic before one is read with care."""
+MAX_ENVELOPES: Final = 6
+"""Shapes of records tried per topic before one is read otherwise."""
+MAX_NAMED: Final = 4
+"""Of these, shapes that include the features' names; a topic with more has too many kinds of records for that."""
+JudgedMs = Callable[[int, int, int | None], int]
+"""(source, append_ms, claimed ts) → the time by which a row is judged; called once per row that is taken."""
 MAX_TRIES: Final = 64
 """Records read with care that may fail to teach a new shape before a topic is no longer learned from."""
 CACHED: Final = 1 << 14
@@ -28,17 +35,24 @@ CACHED: Final = 1 << 14
 
 
 class Quick:
-    """The shortcut for one topic; what it remembers changes its cost and nothing else."""
+    """The shortcuts for one topic; what it remembers changes its cost and nothing else."""
 
-    def __init__(self, topic: RawTopic, framer: Framer) -> None:
-        """Starts knowing no shape of record."""
+    def __init__(self, topic: RawTopic, framer: Framer, judged_ms: JudgedMs | None) -> None:
+        """Starts knowing no shape of record.
+
+        Args:
+            topic: what is read.
+            framer: where rows go.
+            judged_ms: see `JudgedMs`; None when that is always the append time.
+        """
         self._topic = topic
         self._framer = framer
         self._add = framer.add
+        self._judged_ms = judged_ms
         self._tries = MAX_TRIES if topic.format in {"canonical", "sniff"} else 0
         self._envelopes: list[Envelope] = []
-        self._layouts: dict[tuple[str | bool, ...], Layout] = {}
-        self._labels: dict[str | int, str] = {}
+        self._layouts: dict[tuple[Any, ...], Layout] = {}
+        self._labels: dict[str | int | None, str] = {}
 
     def take(self, source: int, offset: int, append_ms: int, value: bytes) -> int:
         """Returns how many rows went to the framer; 0 leaves the record to be read with care."""
@@ -47,7 +61,8 @@ class Quick:
                 event = envelope.decode(value)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 continue
-            if value.count(b":") != envelope.keys + len(event.features) and not envelope.each_key_once(event, value):
+            known = envelope.keys if envelope.names is not None else envelope.keys + len(event.features)
+            if value.count(b":") != known and not envelope.each_key_once(event, value):
                 return 0
             if envelope is not self._envelopes[0]:
                 self._envelopes.remove(envelope)
@@ -55,45 +70,73 @@ class Quick:
             try:
                 if envelope.columnar:
                     return self._columns(event, source, offset, append_ms)
-                return self._row(event, envelope, source, offset, append_ms)
+                self._add(*self._row(event, envelope, source, offset << ROW_BITS, append_ms))
             except RejectError:
                 return 0
-        return 0
+            return 1
+        return 0 if self._tries else self._typed(source, offset, append_ms, value)
 
     def learn(self, value: bytes) -> None:
         """Takes the shape of a record that has just passed with care; gives up on a topic that teaches nothing new."""
         if not self._tries:
             return
         rows = documents(value)
-        envelope = envelope_of(rows[0]) if len(rows) == 1 and canonical.sniff(rows[0]) else None
+        named = sum(envelope.names is not None for envelope in self._envelopes) < MAX_NAMED
+        envelope = envelope_of(rows[0], named=named) if len(rows) == 1 and canonical.sniff(rows[0]) else None
         if envelope and all(envelope.signature != old.signature for old in self._envelopes):
+            self._tries -= len(self._envelopes) == MAX_ENVELOPES
             self._envelopes = [envelope, *self._envelopes][:MAX_ENVELOPES]
         else:
             self._tries -= 1
 
-    def _row(self, event: Any, envelope: Envelope, source: int, offset: int, append_ms: int) -> int:
-        model, caller, prediction = event.model, event.caller, event.prediction
-        features = _wire(event.features) if envelope.mixed else event.features
-        texts = (event.prompt, event.completion) if envelope.spoken and (event.prompt or event.completion) else ()
-        layout = self._layouts.get((envelope.mixed, not texts, model.namespace, model.name, model.version, *features))
-        if layout is None:
-            layout = self._learn_layout(envelope.mixed, not texts, model, features)
+    def _typed(self, source: int, offset: int, append_ms: int, value: bytes) -> int:
+        try:
+            events = events_in(value, self._topic)
+            rows = [self._row(e, None, source, position_of(offset, row), append_ms) for row, e in enumerate(events)]
+        except (RejectError, msgspec.ValidationError):
+            return 0
+        for row in rows:
+            self._add(*row)
+        return len(rows)
+
+    def _row(
+        self, event: Any, envelope: Envelope | None, source: int, position: int, append_ms: int
+    ) -> tuple[Schema, Row, int]:
+        """Returns what `Framer.add` takes."""
+        model, caller, prediction, features = event.model, event.caller, event.prediction, event.features
+        texts = (event.prompt, event.completion) if event.prompt or event.completion else ()
+        if envelope is not None and envelope.names is not None:
+            values = astuple(features)
+            if envelope.texts:
+                values = _coded(values, envelope.texts)
+            layout = self._layouts.get((envelope, not texts, model.namespace, model.name, model.version))
+            if layout is None:
+                layout = self._learn_layout(envelope, not texts, model, envelope.names)
+        else:
+            mixed = str in map(type, features.values())
+            if mixed:
+                features = _wire(features)
+            values = tuple(features.values())
+            layout = self._layouts.get((mixed, not texts, model.namespace, model.name, model.version, *features))
+            if layout is None:
+                layout = self._learn_layout(mixed, not texts, model, tuple(features))
         label = self._labels.get(prediction.label)
         if label is None:
             label = self._learn_label(prediction.label)
         known = self._framer.young.get((caller.id, caller.id_kind))
         if known is None:
             known = self._meet(caller.id, caller.id_kind)
+        if self._judged_ms is not None:
+            append_ms = self._judged_ms(source, append_ms, event.ts)
         schema, get = layout
         row = (
-            source, offset << ROW_BITS, event.ts, append_ms, known, features.values() if get is None else get(features), label,
+            source, position, event.ts, append_ms, known, values if get is None else get(values), label,
             prediction.score, event.latency_ms, event.status, texts,
         )  # fmt: skip
         extra = 4 * len(label)
         if texts:
             extra += sum(len(text.encode()) for text in texts)
-        self._add(schema, row, extra)
-        return 1
+        return schema, row, extra
 
     def _columns(self, event: Any, source: int, offset: int, append_ms: int) -> int:
         lengths = {len(column) for column in event.features.values()}
@@ -104,17 +147,20 @@ class Quick:
         given = (event.ts, caller.id, prediction.label, prediction.score, event.latency_ms, event.status)
         if any(isinstance(column, list) and len(column) != rows for column in (*given, getattr(event, "event_id", None))):
             return 0
-        claimed, ids, names, scores, latencies, statuses = (
+        claimed, ids, labels, scores, latencies, statuses = (
             column if isinstance(column, list) else [column] * rows for column in given
         )
-        key = (False, True, event.model.namespace, event.model.name, event.model.version, *event.features)
-        layout = self._layouts.get(key) or self._learn_layout(False, True, event.model, event.features)
+        names = tuple(event.features)
+        key = (False, True, event.model.namespace, event.model.name, event.model.version, *names)
+        layout = self._layouts.get(key) or self._learn_layout(False, True, event.model, names)
         recall, kind = self._framer.young.get, caller.id_kind
         whole = np.empty((4, rows), np.int64)
         whole[0] = source
         whole[1] = np.arange(rows) + position_of(offset, 0)
         whole[2], whole[3] = event_time(claimed, np.full(rows, append_ms, np.int64))
-        values = event.features.values() if layout.get is None else layout.get(event.features)
+        values = tuple(event.features.values())
+        if layout.get is not None:
+            values = layout.get(values)
         real = np.empty((3 + len(layout.schema.written), rows), np.float32)
         for index, column in enumerate((scores, latencies, statuses, *values)):
             real[index] = column
@@ -122,7 +168,7 @@ class Quick:
             whole,
             real,
             [recall((name, kind)) or self._meet(name, kind) for name in ids],
-            [self._labels[name] if name in self._labels else self._learn_label(name) for name in names],
+            [self._labels[name] if name in self._labels else self._learn_label(name) for name in labels],
             [()] * rows,
         )
         self._framer.add_columns(layout.schema, source, columns)
@@ -137,14 +183,23 @@ class Quick:
         name = self._labels[label] = checked_label(label)
         return name
 
-    def _learn_layout(self, mixed: bool, silent: bool, model: Any, features: dict[str, Any]) -> Layout:
-        for name in features:
-            feature_name(name[1:] if mixed and name.startswith("=") else name)
+    def _learn_layout(self, shape: Envelope | bool, silent: bool, model: Any, names: tuple[str, ...]) -> Layout:
+        """Returns where rows with these wire names belong.
+
+        Args:
+            shape: the envelope whose names these are; or, for names as they come, whether there are categories among them.
+            silent: whether the rows have neither prompt nor completion.
+            model: its id in parts; without a name it is the topic's.
+            names: in the order of the values.
+        """
+        for name in names:
+            feature_name(name[1:] if shape and name.startswith("=") else name)
         named = model_id(model.namespace, model.name, model.version) if model.name else parsed_model(self._topic.model)
-        layout = self._framer.layout("inference", named, tuple(features), () if silent else ("prompt", "completion"))
+        layout = self._framer.layout("inference", named, names, () if silent else ("prompt", "completion"))
         if len(self._layouts) >= CACHED:
             self._layouts.clear()
-        self._layouts[mixed, silent, model.namespace, model.name, model.version, *features] = layout
+        key = (shape, silent, model.namespace, model.name, model.version)
+        self._layouts[(*key, *names) if isinstance(shape, bool) else key] = layout
         return layout
 
 
@@ -152,6 +207,13 @@ class Quick:
 def _category(text: str) -> float:
     feature(text, "category")
     return category_code(text)
+
+
+def _coded(values: tuple[Any, ...], texts: tuple[int, ...]) -> tuple[Any, ...]:
+    coded = list(values)
+    for index in texts:
+        coded[index] = _category(coded[index])
+    return tuple(coded)
 
 
 def _wire(features: dict[str, float | str | None]) -> dict[str, float | None]:

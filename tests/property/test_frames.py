@@ -95,10 +95,8 @@ def almost_good(draw: st.DrawFn) -> bytes:
 
 
 def core(*, quick: bool) -> Core:
-    made = Core(CONFIG, KEY)
+    made = Core(CONFIG, KEY, shortcuts=quick)
     made.framer.number(Source("id", "raw", 0))
-    if not quick:
-        made._quick["raw"]._tries = 0
     return made
 
 

@@ -22,18 +22,20 @@ class Format:
         decode: one JSON object → one event; raises RejectError and nothing else.
         sniff: whether an object is of this format, when the topic pins none.
         says: one line for people.
+        translated: one JSON object → the same in canonical form, unchecked; None where it is no inference.
     """
 
     decode: Callable[[Document, RawTopic], Event]
     sniff: Callable[[Document], bool]
     says: str
+    translated: Callable[[Document, RawTopic], Document] | None = None
 
 
 FORMATS: Final[dict[str, Format]] = {
-    "canonical": Format(canonical.decode, canonical.sniff, "ml.inference.v1, also as columnar batch"),
-    "json": Format(fields.decode, fields.sniff, "any JSON object, by the topic's `fields`"),
-    "litellm": Format(litellm.decode, litellm.sniff, "LiteLLM StandardLoggingPayload"),
-    "kong": Format(kong.decode, kong.sniff, "Kong kafka-log, with AI payloads where logged"),
+    "canonical": Format(canonical.decode, canonical.sniff, "ml.inference.v1, also as columnar batch", canonical.translated),
+    "json": Format(fields.decode, fields.sniff, "any JSON object, by the topic's `fields`", fields.translated),
+    "litellm": Format(litellm.decode, litellm.sniff, "LiteLLM StandardLoggingPayload", litellm.translated),
+    "kong": Format(kong.decode, kong.sniff, "Kong kafka-log, with AI payloads where logged", kong.translated),
     "labels": Format(labels.decode, labels.sniff, "ml.labels.v1, delayed ground truth"),
     "control": Format(control.decode, control.sniff, "orders to the folds"),
 }

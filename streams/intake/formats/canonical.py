@@ -70,6 +70,11 @@ def decode(document: Document, topic: RawTopic) -> InferenceEvent:
     )
 
 
+def translated(document: Document, topic: RawTopic) -> Document:  # noqa: ARG001 - one signature for every format
+    """Returns the object with `messages` as its prompt, where it has such; it is canonical already."""
+    return {**document, "prompt": _prompt(document)} if "messages" in document else document
+
+
 def rows_of_columns(document: Document) -> list[Document] | None:
     """Returns one object per row of a columnar batch, None when the object is no such batch.
 

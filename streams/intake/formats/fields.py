@@ -13,6 +13,7 @@ constant. `ts` is milliseconds or ISO 8601, `ts_s` seconds, `latency_s` seconds.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
 
 from streams.intake.check import MAX_EXACT, number
@@ -47,34 +48,36 @@ def sniff(document: Document) -> bool:  # noqa: ARG001 - one signature for every
 
 def decode(document: Document, topic: RawTopic) -> InferenceEvent:
     """Returns the event that the topic's mapping finds in one object."""
+    return canonical.decode(translated(document, topic), topic)
+
+
+def translated(document: Document, topic: RawTopic) -> Document:
+    """Returns the same in canonical form, unchecked."""
     found = {name: _at(document, path) for name, path in topic.fields.items()}
     named = {name.removeprefix("features."): value for name, value in found.items() if name.startswith("features.")}
     features = found.get("features")
     if named and (features is None or isinstance(features, dict)):
         features = {**(features or {}), **named}
     caller = found.get("caller")
-    return canonical.decode(
-        {
-            "schema": canonical.SCHEMA,
-            "event_id": found.get("event_id"),
-            "ts": _scaled(found, "ts", "ts_s", -MAX_EXACT),
-            "model": _model(found),
-            "caller": None if caller is None else {"id": _text(caller), "id_kind": found.get("id_kind") or "unknown"},
-            "features": features,
-            "prediction": {"label": found.get("label"), "score": found.get("confidence")},
-            "latency_ms": _scaled(found, "latency_ms", "latency_s", 0.0),
-            "status": found.get("status"),
-            "prompt": found.get("prompt"),
-            "completion": found.get("completion"),
-        },
-        topic,
-    )
+    return {
+        "schema": canonical.SCHEMA,
+        "event_id": found.get("event_id"),
+        "ts": _scaled(found, "ts", "ts_s", -MAX_EXACT),
+        "model": _model(found),
+        "caller": None if caller is None else {"id": _text(caller), "id_kind": found.get("id_kind") or "unknown"},
+        "features": features,
+        "prediction": {"label": found.get("label"), "score": found.get("confidence")},
+        "latency_ms": _scaled(found, "latency_ms", "latency_s", 0.0),
+        "status": found.get("status"),
+        "prompt": found.get("prompt"),
+        "completion": found.get("completion"),
+    }
 
 
 def _at(node: Any, path: str) -> Any:
     if path.startswith("="):
         return path[1:]
-    for key in path.split("."):
+    for key in _keys(path):
         if isinstance(node, dict):
             node = node.get(key)
         elif isinstance(node, list) and key.isdecimal() and int(key) < len(node):
@@ -82,6 +85,11 @@ def _at(node: Any, path: str) -> Any:
         else:
             return None
     return node
+
+
+@lru_cache(1 << 12)
+def _keys(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
 
 
 def _scaled(found: Document, name: str, seconds: str, low: float) -> Any:

@@ -20,24 +20,26 @@ def sniff(document: Document) -> bool:
 
 def decode(document: Document, topic: RawTopic) -> InferenceEvent:
     """Returns the event in one log entry; the model is the AI proxy's, else the service or route, else the topic's."""
+    return canonical.decode(translated(document, topic), topic)
+
+
+def translated(document: Document, topic: RawTopic) -> Document:  # noqa: ARG001 - one signature for every format
+    """Returns the same in canonical form, unchecked."""
     proxy = _part(_part(document, "ai"), "proxy")
     payload, usage = _part(proxy, "payload"), _part(proxy, "usage")
     caller_id, id_kind = _caller(document)
-    return canonical.decode(
-        {
-            "schema": canonical.SCHEMA,
-            "event_id": _part(document, "request").get("id"),
-            "ts": document.get("started_at"),
-            "model": _model(document, _part(proxy, "meta")),
-            "caller": {"id": caller_id, "id_kind": id_kind},
-            "features": {key: usage[key] for key in ("prompt_tokens", "completion_tokens") if usage.get(key) is not None},
-            "latency_ms": _part(document, "latencies").get("request"),
-            "status": _part(document, "response").get("status"),
-            "prompt": _text(payload.get("request")),
-            "completion": _text(payload.get("response")),
-        },
-        topic,
-    )
+    return {
+        "schema": canonical.SCHEMA,
+        "event_id": _part(document, "request").get("id"),
+        "ts": document.get("started_at"),
+        "model": _model(document, _part(proxy, "meta")),
+        "caller": {"id": caller_id, "id_kind": id_kind},
+        "features": {key: usage[key] for key in ("prompt_tokens", "completion_tokens") if usage.get(key) is not None},
+        "latency_ms": _part(document, "latencies").get("request"),
+        "status": _part(document, "response").get("status"),
+        "prompt": _text(payload.get("request")),
+        "completion": _text(payload.get("response")),
+    }
 
 
 def _part(document: Document, name: str) -> Document:

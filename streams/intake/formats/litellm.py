@@ -31,24 +31,26 @@ def sniff(document: Document) -> bool:
 
 def decode(document: Document, topic: RawTopic) -> InferenceEvent:
     """Returns the event in one payload: its features are the token counts and the cost."""
+    return canonical.decode(translated(document, topic), topic)
+
+
+def translated(document: Document, topic: RawTopic) -> Document:  # noqa: ARG001 - one signature for every format
+    """Returns the same in canonical form, unchecked."""
     start, end = (_seconds(document, name) for name in ("startTime", "endTime"))
     name = document.get("model_group") or document.get("model")
     caller_id, id_kind = _caller(document)
-    return canonical.decode(
-        {
-            "schema": canonical.SCHEMA,
-            "event_id": document.get("id"),
-            "ts": None if start is None else start * 1000,
-            "model": _model(name, document),
-            "caller": {"id": caller_id, "id_kind": id_kind},
-            "features": {key: document[key] for key in _TOKENS if document.get(key) is not None},
-            "latency_ms": None if start is None or end is None else (end - start) * 1000,
-            "status": _status(document),
-            "prompt": _text(document.get("messages")),
-            "completion": _text(document.get("response")),
-        },
-        topic,
-    )
+    return {
+        "schema": canonical.SCHEMA,
+        "event_id": document.get("id"),
+        "ts": None if start is None else start * 1000,
+        "model": _model(name, document),
+        "caller": {"id": caller_id, "id_kind": id_kind},
+        "features": {key: document[key] for key in _TOKENS if document.get(key) is not None},
+        "latency_ms": None if start is None or end is None else (end - start) * 1000,
+        "status": _status(document),
+        "prompt": _text(document.get("messages")),
+        "completion": _text(document.get("response")),
+    }
 
 
 def _seconds(document: Document, name: str) -> float | None:
