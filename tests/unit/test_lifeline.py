@@ -14,8 +14,8 @@ from streams.lifeline import tied
 PARENT = """
 import subprocess, sys
 from streams.lifeline import tied
-with subprocess.Popen(tied(["sleep", "600"], "KILL")):
-    print("started", flush=True)
+with subprocess.Popen(tied(["sh", "-c", "echo started; exec sleep 60"], "KILL")):
+    pass
 """
 
 
@@ -23,6 +23,7 @@ with subprocess.Popen(tied(["sleep", "600"], "KILL")):
 def test_a_child_dies_with_a_parent_that_is_killed() -> None:
     with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
+        # Said by the child, so by then it is tied.
         assert parent.stdout.readline() == b"started\n"
         parent.kill()
         # The child holds the other end of this pipe: its end is the child's death.
