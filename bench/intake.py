@@ -21,6 +21,16 @@ EVENTS: Final = 40_000
 ROUNDS: Final = 5
 BATCH: Final = 64
 T0: Final = 1_795_598_400_000
+CANONICAL: Final = RawTopic("raw", "canonical")
+MAPPED: Final = RawTopic(
+    "raw",
+    "json",
+    model="prod/fraud@3",
+    fields={
+        "ts_s": "time", "caller": "user.id", "id_kind": "=user", "features": "tx", "features.country": "user.country",
+        "label": "result.class", "confidence": "result.score", "latency_ms": "took",
+    },
+)  # fmt: skip
 NAMES: Final = ("amount", "age_days", "velocity", "n_items", "dist_km", "hour_sin", "hour_cos", "is_new", "ratio", "balance")
 
 
@@ -51,18 +61,49 @@ def columnar(events: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def core(*, quick: bool = True) -> Core:
+def foreign(one: dict[str, Any]) -> dict[str, Any]:
+    """Returns the event as somebody's own JSON, which `MAPPED` reads."""
+    return {
+        "id": one["event_id"],
+        "time": one["ts"] / 1000,
+        "user": {"id": one["caller"]["id"], "country": "DE"},
+        "tx": one["features"],
+        "result": {"class": one["prediction"]["label"], "score": one["prediction"]["score"], "rule": "none"},
+        "took": one["latency_ms"],
+    }
+
+
+def chat(one: dict[str, Any]) -> dict[str, Any]:
+    """Returns the event as a LiteLLM payload."""
+    return {
+        "id": one["event_id"],
+        "call_type": "acompletion",
+        "status": "success",
+        "model_group": "gpt",
+        "custom_llm_provider": "openai",
+        "startTime": one["ts"] / 1000,
+        "endTime": (one["ts"] + 800) / 1000,
+        "metadata": {"user_api_key_hash": one["caller"]["id"], "user_api_key_alias": "app"},
+        "prompt_tokens": 10,
+        "completion_tokens": 20,
+        "response_cost": 0.001,
+        "messages": [{"role": "user", "content": "What is the weather: sunny or not?"}],
+        "response": {"choices": [{"message": {"role": "assistant", "content": "Sunny."}}]},
+    }
+
+
+def core(topic: RawTopic, *, quick: bool = True) -> Core:
     """Returns an intake of one topic on one partition."""
-    made = Core(Config(topic=(RawTopic("raw", "canonical"),)), derive_key(DEVELOPMENT_KEY, "caller"), shortcuts=quick)
+    made = Core(Config(topic=(topic,)), derive_key(DEVELOPMENT_KEY, "caller"), shortcuts=quick)
     made.framer.number(Source("raw", "raw", 0))
     return made
 
 
-def fed(values: list[bytes], *, encode: bool, quick: bool = True) -> Callable[[], int]:
+def fed(values: list[bytes], topic: RawTopic = CANONICAL, *, encode: bool = True, quick: bool = True) -> Callable[[], int]:
     """Returns what feeds the records, and encodes the frames if so wished; it returns the rows framed."""
 
     def run() -> int:
-        intake, rows = core(quick=quick), 0
+        intake, rows = core(topic, quick=quick), 0
         for start in range(0, len(values), 500):
             intake.feed_run(
                 0, ((offset, T0 + offset // 20, values[offset]) for offset in range(start, min(start + 500, len(values))))
@@ -83,7 +124,7 @@ def decoded(values: list[bytes]) -> Callable[[], int]:
     """Returns what only decodes, by the envelope learned from the first record."""
 
     def run() -> int:
-        intake = core()
+        intake = core(CANONICAL)
         intake.feed(0, 0, T0, values[0])
         envelope = intake._quick["raw"]._envelopes[0]  # noqa: SLF001
         for value in values:
@@ -111,19 +152,24 @@ def main() -> None:
     many = [orjson.dumps(event(rng, number, f"m{number % 40}")) for number in range(EVENTS)]
     mixed = [orjson.dumps({**one, "features": {**one["features"], "country": "DE"}}) for one in events]
     batches = [orjson.dumps(columnar(events[start : start + BATCH])) for start in range(0, EVENTS, BATCH)]
-    topic = RawTopic("raw", "canonical")
+    mapped = [orjson.dumps(foreign(one)) for one in events]
+    chats = [orjson.dumps(chat(one)) for one in events]
     gc.freeze()
     gc.set_threshold(50_000)
-    assert fed(single, encode=True)() == fed(batches, encode=True)() == EVENTS
+    assert all(fed(values)() == EVENTS for values in (single, batches, mixed, many))
+    assert fed(mapped, MAPPED)() == fed(chats, RawTopic("raw", "litellm"))() == EVENTS
     lines: list[tuple[str, float]] = [
         (f"single, {len(single[0])} bytes: decode", cost(decoded(single), EVENTS)),
         ("single: decode, check, route, cut", cost(fed(single, encode=False), EVENTS)),
-        ("single: the same, and encode", cost(fed(single, encode=True), EVENTS)),
-        ("single, 40 models", cost(fed(many, encode=True), EVENTS)),
-        ("single, with a category", cost(fed(mixed, encode=True), EVENTS)),
-        (f"columnar batches of {BATCH}", cost(fed(batches, encode=True), EVENTS)),
-        ("single, read with care: decode only", cost(lambda: sum(len(decode(value, topic)) for value in single), EVENTS)),
-        ("single, read with care", cost(fed(single, encode=True, quick=False), EVENTS)),
+        ("single: the same, and encode", cost(fed(single), EVENTS)),
+        ("single, 40 models", cost(fed(many), EVENTS)),
+        ("single, with a category", cost(fed(mixed), EVENTS)),
+        (f"columnar batches of {BATCH}", cost(fed(batches), EVENTS)),
+        ("single, any JSON by a mapping", cost(fed(mapped, MAPPED), EVENTS)),
+        ("single, LiteLLM with prompt and completion", cost(fed(chats, RawTopic("raw", "litellm")), EVENTS)),
+        ("single, read with care: decode only", cost(lambda: sum(len(decode(value, CANONICAL)) for value in single), EVENTS)),
+        ("single, read with care", cost(fed(single, quick=False), EVENTS)),
+        ("single, any JSON by a mapping, read with care", cost(fed(mapped, MAPPED, quick=False), EVENTS)),
     ]
     for name, micros in lines:
         print(f"{micros:7.2f} µs/event  {name}")
