@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from streams.intake.decode import decode
 from streams.intake.document import MAX_RECORD_BYTES
@@ -17,7 +18,11 @@ from tocsin.errors import ConfigError, RejectError
 from tocsin.event import ControlEvent, InferenceEvent, Source
 from tocsin.frame import Frame
 
-TICK_MS = 1000
+TICK_MS: Final = 1000
+SPARSE_TICK_MS: Final = 10_000
+SPARSE: Final = 200
+"""Under the event clock, a tick that would tell of fewer records waits until SPARSE_TICK_MS have passed: a file of a quiet day
+is replayed in seconds, and live ticks are not as regular against event time anyway."""
 
 
 def raw_topics(config: Config) -> dict[str, RawTopic]:
@@ -68,11 +73,6 @@ class Core:
         quick = {name: Quick(topic, self.framer, judged_ms) for name, topic in self._topics.items() if _is_inference(topic)}
         self._quick = quick if shortcuts else {}
 
-    @property
-    def now_ms(self) -> int:
-        """Returns the latest time reached on any raw partition, Unix milliseconds; 0 before the first record."""
-        return max(self.reached.values(), default=0)
-
     def feed(self, source: int, offset: int, append_ms: int, value: bytes | None) -> None:
         """Takes one record of the raw partition that `framer.number` calls `source`."""
         self.feed_run(source, ((offset, append_ms, value),))
@@ -117,7 +117,7 @@ class Core:
 def frames_of(
     records: Iterable[RawRecord], config: Config, key: bytes, rejected: list[Rejected] | None = None
 ) -> Iterator[tuple[int, Frame]]:
-    """Yields the frames that intake would write for these records, merged in the order given; ticks by append time.
+    """Yields the frames that intake would write for these records, merged in the order given, and a tick a second.
 
     Args:
         records: in ledger order, by append time; per raw partition by offset.
@@ -127,17 +127,19 @@ def frames_of(
     """
     core = Core(config, key)
     refusals = [] if rejected is None else rejected
-    ticked = 0
+    sparse, sparse_ms = (SPARSE, SPARSE_TICK_MS) if config.clock == "event" else (0, TICK_MS)
+    now = ticked = fed = 0
     for record in records:
         source = core.framer.number(Source(record.topic_id, record.topic, record.partition))
         core.feed(source, record.offset, record.append_ms, record.value)
-        now = core.now_ms
-        if not ticked or now - ticked >= TICK_MS:
-            ticked = now
+        now, fed = max(now, core.reached[source]), fed + 1
+        if now and (not ticked or now - ticked >= (TICK_MS if fed >= sparse else sparse_ms)):
+            ticked, fed = now, 0
             core.framer.tick(core.reached)
-        frames, refused = core.take()
-        refusals.extend(refused)
-        yield from frames
+        if core.framer.cut or core.rejected:
+            frames, refused = core.take()
+            refusals.extend(refused)
+            yield from frames
     core.framer.tick(core.reached)
     yield from core.take()[0]
 

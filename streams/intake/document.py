@@ -2,9 +2,9 @@
 
 One record may hold one object, an array of objects, or one object per line (NDJSON).
 
-Duplicate keys, cheaply: every key of a JSON text is followed by a colon, so a text has at least as many colons as keys. When
-the parsed objects hold as many keys as the text has colons, none was lost to a duplicate. Only otherwise (a colon inside a
-string, or a real duplicate) is the text read again by a parser that reports pairs.
+Duplicate keys, cheaply: a JSON text has one colon per key and one per colon inside a string, unless that is written as an
+escape. Written again from what was parsed it has as many, unless a key stood twice: then one of the two, with its colon, was
+lost. Only when the counts differ, or there is such an escape, is the text read again by a parser that reports pairs.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from streams.intake.reject import Reason, reject, shown
 MAX_RECORD_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 32
 MAX_BATCH_ROWS: Final = 4096
+ESCAPED_COLON: Final = b"\\u003"
+"""What a text must hold for a colon in one of its strings to be written otherwise than as a colon."""
 RESERVED_KEYS: Final = frozenset({"__faust"})
 
 Document = dict[str, Any]
@@ -35,7 +37,9 @@ def documents(value: bytes | None) -> list[Any]:
     if len(value) > MAX_RECORD_BYTES:
         raise reject(Reason.TOO_LARGE, f"record: at most {MAX_RECORD_BYTES} bytes; got {len(value)}")
     rows, texts = _parsed(value)
-    if sum(_keys(row, 0) for row in rows) != value.count(b":"):
+    if value.count(b"{") + value.count(b"[") > MAX_DEPTH:
+        _check_depth(rows, -1)
+    if ESCAPED_COLON in value or value.count(b":") != orjson.dumps(rows).count(b":"):
         for text in texts:
             json.loads(text, object_pairs_hook=_unique)
     if not rows:
@@ -85,21 +89,12 @@ def _unreadable(value: bytes, error: orjson.JSONDecodeError) -> Exception:
     return reject(Reason.JSON, f"record: {error.msg} at character {error.pos}")
 
 
-def _keys(node: Any, depth: int) -> int:
-    """Returns how many keys stand in a parsed value; orjson makes plain dicts and lists only, so their exact type is asked."""
+def _check_depth(node: Any, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise reject(Reason.DEPTH, f"record: nested at most {MAX_DEPTH} deep")
-    if type(node) is dict:
-        found = len(node)
-        node = node.values()
-    elif type(node) is list:
-        found = 0
-    else:
-        return 0
-    for child in node:
-        if type(child) is dict or type(child) is list:
-            found += _keys(child, depth + 1)
-    return found
+    for child in node.values() if isinstance(node, dict) else node:
+        if isinstance(child, dict | list):
+            _check_depth(child, depth + 1)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> Document:

@@ -6,8 +6,8 @@ exactly those keys, each required, none other, each type and range checked by ms
 
 1. Every limit on a number or a length stands in the types below; what is a matter of characters (ids, names, labels) is judged
    by `check.py` once per distinct text, in `quick.py`.
-2. Duplicate keys: a text has one colon per key and one per colon inside a string (unless it is escaped: a text with a
-   backslash is read with care). The keys outside `features`, and inside where their names are part of the shape, are known
+2. Duplicate keys: a text has one colon per key and one per colon inside a string (unless it is escaped: such a text
+   is read with care). The keys outside `features`, and inside where their names are part of the shape, are known
    by number. If the sum is right, no key stands twice.
 3. Whatever does not fit is read with care. So what has been learned decides the cost, never the result.
 """
@@ -24,7 +24,7 @@ import msgspec
 from msgspec import Meta
 
 from streams.intake.check import MAX_EXACT, MAX_FEATURES, MAX_ID
-from streams.intake.document import Document
+from streams.intake.document import ESCAPED_COLON, Document
 from tocsin.event import IdKind
 
 _LIMIT: Final = MAX_EXACT - 1
@@ -87,8 +87,8 @@ class Envelope:
         decode: bytes → an object with the attributes of a canonical record, defaults where the record has none; raises
             msgspec.DecodeError or UnicodeDecodeError when the record is another.
         keys: how many keys are known by number: those outside `features`, and inside when `names` says which.
-        names: wire names of the features, when the decoder is for these and yields them as a Struct; None when they may be any,
-            yielded as a dict.
+        names: of the features, when the decoder is for these and yields them as a Struct; None when they may be any, yielded
+            as a dict.
         texts: where in `names` the categories stand.
         columnar: whether it reads a batch of columns.
     """
@@ -102,8 +102,11 @@ class Envelope:
 
     def each_key_once(self, event: Any, value: bytes) -> bool:
         """Returns whether no object in the text names a key twice; also False when this way cannot tell."""
-        spare = value.count(b":") - self.keys - (len(event.features) if self.names is None else 0)
-        return not spare or (b"\\" not in value and spare == _colons(event))
+        inside = 0 if self.names is not None else len(event.features)
+        colons = value.count(b":")
+        if colons == self.keys + inside:
+            return True
+        return ESCAPED_COLON not in value and colons == msgspec.json.encode(event).count(b":")
 
 
 def envelope_of(document: Document, *, named: bool) -> Envelope | None:
@@ -126,13 +129,12 @@ def envelope_of(document: Document, *, named: bool) -> Envelope | None:
         kinds[path] = kind
     parts = [name for name in ("model", "caller", "prediction") if name in document]
     texts = tuple(index for index, item in enumerate(features.values()) if isinstance(item, str)) if named else ()
-    names = tuple(f"={name}" if isinstance(item, str) else name for name, item in features.items()) if named else None
-    told = {**kinds, "features": names} if named else kinds
+    told = {**kinds, "features": (*features, texts)} if named else kinds
     return Envelope(
         signature=tuple(sorted((path, repr(kind)) for path, kind in told.items())),
         decode=msgspec.json.Decoder(_struct("", kinds, ABSENT)).decode,
-        keys=len(kinds) + len(parts) + len(names or ()),
-        names=names,
+        keys=len(kinds) + len(parts) + (len(features) if named else 0),
+        names=tuple(features) if named else None,
         texts=texts,
         columnar=columnar,
     )
@@ -192,14 +194,3 @@ def _struct(prefix: str, kinds: dict[str, Any], absent: dict[str, Any]) -> type[
         if isinstance(default, dict) and name != "features":
             defaults[name] = _struct(f"{name}.", {}, default)()
     return msgspec.defstruct("Record", list(fields.items()), namespace=defaults, forbid_unknown_fields=True, gc=False)
-
-
-def _colons(node: Any) -> int:
-    """Returns how many colons stand in the texts and feature names of a decoded record."""
-    if isinstance(node, str):
-        return node.count(":")
-    if isinstance(node, dict):
-        return sum(map(_colons, node)) + sum(map(_colons, node.values()))
-    if isinstance(node, list | tuple):
-        return sum(map(_colons, node))
-    return _colons(msgspec.structs.astuple(node)) if isinstance(node, msgspec.Struct) else 0

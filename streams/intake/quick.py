@@ -61,8 +61,7 @@ class Quick:
                 event = envelope.decode(value)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 continue
-            known = envelope.keys if envelope.names is not None else envelope.keys + len(event.features)
-            if value.count(b":") != known and not envelope.each_key_once(event, value):
+            if not envelope.each_key_once(event, value):
                 return 0
             if envelope is not self._envelopes[0]:
                 self._envelopes.remove(envelope)
@@ -106,20 +105,18 @@ class Quick:
         model, caller, prediction, features = event.model, event.caller, event.prediction, event.features
         texts = (event.prompt, event.completion) if event.prompt or event.completion else ()
         if envelope is not None and envelope.names is not None:
-            values = astuple(features)
-            if envelope.texts:
-                values = _coded(values, envelope.texts)
-            layout = self._layouts.get((envelope, not texts, model.namespace, model.name, model.version))
-            if layout is None:
-                layout = self._learn_layout(envelope, not texts, model, envelope.names)
+            values, written = astuple(features), envelope.texts
+            key: tuple[Any, ...] = (envelope, not texts, model.namespace, model.name, model.version)
         else:
-            mixed = str in map(type, features.values())
-            if mixed:
-                features = _wire(features)
             values = tuple(features.values())
-            layout = self._layouts.get((mixed, not texts, model.namespace, model.name, model.version, *features))
-            if layout is None:
-                layout = self._learn_layout(mixed, not texts, model, tuple(features))
+            written = _where_text(values) if str in map(type, values) else ()
+            key = (written, not texts, model.namespace, model.name, model.version, *features)
+        layout = self._layouts.get(key)
+        if layout is None:
+            names = features if envelope is None or envelope.names is None else envelope.names
+            layout = self._learn_layout(key, model, tuple(names), written, silent=not texts)
+        if written:
+            values = _coded(values, written)
         label = self._labels.get(prediction.label)
         if label is None:
             label = self._learn_label(prediction.label)
@@ -151,8 +148,8 @@ class Quick:
             column if isinstance(column, list) else [column] * rows for column in given
         )
         names = tuple(event.features)
-        key = (False, True, event.model.namespace, event.model.name, event.model.version, *names)
-        layout = self._layouts.get(key) or self._learn_layout(False, True, event.model, names)
+        key = ((), True, event.model.namespace, event.model.name, event.model.version, *names)
+        layout = self._layouts.get(key) or self._learn_layout(key, event.model, names, (), silent=True)
         recall, kind = self._framer.young.get, caller.id_kind
         whole = np.empty((4, rows), np.int64)
         whole[0] = source
@@ -183,23 +180,23 @@ class Quick:
         name = self._labels[label] = checked_label(label)
         return name
 
-    def _learn_layout(self, shape: Envelope | bool, silent: bool, model: Any, names: tuple[str, ...]) -> Layout:
-        """Returns where rows with these wire names belong.
+    def _learn_layout(
+        self, key: tuple[Any, ...], model: Any, names: tuple[str, ...], written: tuple[int, ...], *, silent: bool
+    ) -> Layout:
+        """Returns where rows of this model and these features belong.
 
         Args:
-            shape: the envelope whose names these are; or, for names as they come, whether there are categories among them.
-            silent: whether the rows have neither prompt nor completion.
+            key: by which it is remembered.
             model: its id in parts; without a name it is the topic's.
-            names: in the order of the values.
+            names: of the features, in the order of the values.
+            written: which of them are categories.
+            silent: whether the rows have neither prompt nor completion.
         """
-        for name in names:
-            feature_name(name[1:] if shape and name.startswith("=") else name)
+        wire = tuple(f"={feature_name(name)}" if index in written else feature_name(name) for index, name in enumerate(names))
         named = model_id(model.namespace, model.name, model.version) if model.name else parsed_model(self._topic.model)
-        layout = self._framer.layout("inference", named, names, () if silent else ("prompt", "completion"))
         if len(self._layouts) >= CACHED:
             self._layouts.clear()
-        key = (shape, silent, model.namespace, model.name, model.version)
-        self._layouts[(*key, *names) if isinstance(shape, bool) else key] = layout
+        layout = self._layouts[key] = self._framer.layout("inference", named, wire, () if silent else ("prompt", "completion"))
         return layout
 
 
@@ -216,11 +213,5 @@ def _coded(values: tuple[Any, ...], texts: tuple[int, ...]) -> tuple[Any, ...]:
     return tuple(coded)
 
 
-def _wire(features: dict[str, float | str | None]) -> dict[str, float | None]:
-    wire: dict[str, float | None] = {}
-    for name, value in features.items():
-        if isinstance(value, str):
-            wire["=" + name] = _category(value)
-        else:
-            wire[feature_name(name) if name[:1] == "=" else name] = value
-    return wire
+def _where_text(values: tuple[Any, ...]) -> tuple[int, ...]:
+    return tuple([index for index, value in enumerate(values) if type(value) is str])

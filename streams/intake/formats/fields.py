@@ -14,7 +14,7 @@ constant. `ts` is milliseconds or ISO 8601, `ts_s` seconds, `latency_s` seconds.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from streams.intake.check import MAX_EXACT, number
 from streams.intake.document import Document
@@ -53,11 +53,13 @@ def decode(document: Document, topic: RawTopic) -> InferenceEvent:
 
 def translated(document: Document, topic: RawTopic) -> Document:
     """Returns the same in canonical form, unchecked."""
-    found = {name: _at(document, path) for name, path in topic.fields.items()}
-    named = {name.removeprefix("features."): value for name, value in found.items() if name.startswith("features.")}
+    plan = _plan(tuple(topic.fields.items()))
+    found = dict(plan.constants)
+    for name, keys in plan.paths:
+        found[name] = _at(document, keys)
     features = found.get("features")
-    if named and (features is None or isinstance(features, dict)):
-        features = {**(features or {}), **named}
+    if plan.features and (features is None or isinstance(features, dict)):
+        features = {**(features or {}), **{feature: found[name] for name, feature in plan.features}}
     caller = found.get("caller")
     return {
         "schema": canonical.SCHEMA,
@@ -74,22 +76,38 @@ def translated(document: Document, topic: RawTopic) -> Document:
     }
 
 
-def _at(node: Any, path: str) -> Any:
-    if path.startswith("="):
-        return path[1:]
-    for key in _keys(path):
-        if isinstance(node, dict):
+class _Plan(NamedTuple):
+    """A mapping, taken apart.
+
+    Attributes:
+        constants: field → its text.
+        paths: (field, the keys that lead to it).
+        features: (field, the feature it names).
+    """
+
+    constants: dict[str, Any]
+    paths: tuple[tuple[str, tuple[str, ...]], ...]
+    features: tuple[tuple[str, str], ...]
+
+
+@lru_cache(256)
+def _plan(fields: tuple[tuple[str, str], ...]) -> _Plan:
+    return _Plan(
+        {name: path[1:] for name, path in fields if path.startswith("=")},
+        tuple((name, tuple(path.split("."))) for name, path in fields if not path.startswith("=")),
+        tuple((name, name.removeprefix("features.")) for name, _ in fields if name.startswith("features.")),
+    )
+
+
+def _at(node: Any, keys: tuple[str, ...]) -> Any:
+    for key in keys:
+        if type(node) is dict:
             node = node.get(key)
         elif isinstance(node, list) and key.isdecimal() and int(key) < len(node):
             node = node[int(key)]
         else:
             return None
     return node
-
-
-@lru_cache(1 << 12)
-def _keys(path: str) -> tuple[str, ...]:
-    return tuple(path.split("."))
 
 
 def _scaled(found: Document, name: str, seconds: str, low: float) -> Any:
