@@ -43,13 +43,12 @@ UPDATES_MS: Final = (MINUTE_MS, 10 * MINUTE_MS, HOUR_MS, 6 * HOUR_MS)
 """After opening: when an incident with news speaks again."""
 
 QUIET_MS: Final[dict[Kind, int]] = {
-    Kind.PROBING: 2 * HOUR_MS,
+    Kind.PROBING: 30 * MINUTE_MS,
     Kind.DRIFT: 2 * HOUR_MS,
     Kind.FAULT: 30 * MINUTE_MS,
     Kind.BLIND: HOUR_MS,
 }
-"""Without a signal for so long, an incident is over. A caller that keeps its pace is signalled again only when its calls have
-grown tenfold, so half an hour of silence would not mean that it has stopped."""
+"""Without a signal for so long, an incident is over. A caller that keeps its pace is signalled again every ten minutes."""
 
 NEVER_MS: Final = 1 << 62
 MAX_HEARD: Final = 4_096

@@ -1,39 +1,29 @@
 """Detectors on traffic whose truth is known: false alarms, calls to alarm, cost.
 
-`python -m bench.detectors null [days [detector …]]` · `python -m bench.detectors probe` · `python -m bench.detectors cost`
+`python -m bench.detectors null [days [detector …]]`: on the traffic that constants were chosen on · `… unseen [days …]`: on
+other traffic, fresh seeds · `… probe` · `… cost`
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 
+from bench.nulls import DAY_S, DAYS, TUNED, UNSEEN, Stream
 from models.detector import Detector, Seat
 from models.registry import DETECTORS
-from tests.helpers.traffic import MODEL, Times, Whos, cut, join, poisson, rows_at, sessions, steady, trickle
+from tests.helpers.traffic import MODEL, START_MS, Times, Whos, cut, join, poisson, rows_at, sessions, steady, trickle
 from tocsin.clock import Clock
 from tocsin.reading import Reading
 
-DAY_S = 86_400.0
-DAYS = 3
+FRESH = 1_000
+"""Seeds of unseen traffic begin here."""
+
 CLOCK = Clock()
-
-Stream = Callable[[int], tuple[Times, Whos]]
-
-NULLS: Final[dict[str, Stream]] = {
-    "independent calls": lambda seed: poisson(seed, 1_000, 0.001, DAYS * DAY_S),
-    "sessions of 8": lambda seed: sessions(seed, 1_000, 1.0, DAYS * DAY_S),
-    "sessions of 20 in 10 s": lambda seed: sessions(seed, 1_000, 1.0, DAYS * DAY_S, length=20, pause_s=0.5),
-    "very unequal callers": lambda seed: sessions(seed, 2_000, 2.0, DAYS * DAY_S, pareto=1.1, length=3, pause_s=10),
-    "a sale triples everyone": lambda seed: sessions(seed, 1_000, 1.0, DAYS * DAY_S, promo=(1.4 * DAY_S, 1.8 * DAY_S, 3.0)),
-    "few and slow callers": lambda seed: sessions(seed, 30, 0.02, DAYS * DAY_S, length=4),
-}
-"""Traffic in which nothing happens: name → (seed → DAYS days)."""
 
 PROBES: Final[dict[str, tuple[Stream, tuple[Times, Whos]]]] = {
     "5/s, a newcomer": (lambda seed: poisson(seed, 2_000, 0.01, 5_400), steady(9_999, 3_600, 5, 3_000)),
@@ -71,18 +61,27 @@ def run(detector: Detector, stream: tuple[Times, Whos], seed: int) -> list[Readi
     return readings
 
 
-def null(days: int, detectors: list[str]) -> None:
-    """Prints the false alarms of these detectors in `days` model-days of each kind of calm traffic."""
-    for name, stream in NULLS.items():
-        counts: Counter[str] = Counter()
+def null(nulls: Mapping[str, Stream], first_seed: int, days: int, detectors: list[str]) -> None:
+    """Prints what these detectors say in `days` model-days of each kind of calm traffic, on its first day and later.
+
+    A caller named on one day counts once, however often; so does what is said of no caller in one hour.
+    """
+    for name, stream in nulls.items():
+        runs = -(-days // DAYS)
+        false: dict[str, list[int]] = {detector: [0, 0] for detector in detectors}
         events = 0
-        for seed in range(-(-days // DAYS)):
+        for seed in range(first_seed, first_seed + runs):
             traffic = stream(seed)
             events += len(traffic[0])
             for detector in detectors:
-                counts[detector] += len(run(build(detector), traffic, seed))
-        told = ", ".join(f"{detector} {counts[detector]}" for detector in detectors)
-        print(f"{name:26} {events:>9} events, {-(-days // DAYS) * DAYS} days: {told}", flush=True)
+                seen: dict[tuple[object, float], bool] = {}
+                for reading in run(build(detector), traffic, seed):
+                    since_s = (reading.ts - START_MS) / 1000
+                    seen[(reading.caller, since_s // (DAY_S if reading.caller else 3600))] = since_s < DAY_S
+                false[detector][0] += sum(seen.values())
+                false[detector][1] += len(seen) - sum(seen.values())
+        told = ", ".join(f"{detector} {first} + {later}" for detector, (first, later) in false.items())
+        print(f"{name:31} {events:>9} events, {runs} first days + {runs * (DAYS - 1)} later days: {told}", flush=True)
 
 
 def probe() -> None:
@@ -122,16 +121,19 @@ def cost() -> None:
 
 
 def main(args: list[str]) -> None:
-    """Runs one of the three."""
+    """Runs one of the four."""
     what = args[0] if args else "cost"
+    days, detectors = int(args[1]) if len(args) > 1 else 30, args[2:] or list(DETECTORS)
     if what == "null":
-        null(int(args[1]) if len(args) > 1 else 30, args[2:] or list(DETECTORS))
+        null(TUNED, 0, days, detectors)
+    elif what == "unseen":
+        null(UNSEEN, FRESH, days, detectors)
     elif what == "probe":
         probe()
     elif what == "cost":
         cost()
     else:
-        sys.exit("bench.detectors: one of null, probe, cost expected; got " + repr(what))
+        sys.exit("bench.detectors: one of null, unseen, probe, cost expected; got " + repr(what))
 
 
 if __name__ == "__main__":

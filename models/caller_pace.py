@@ -2,8 +2,12 @@
 
 Theory. With one call allowed every I microseconds, the theoretical arrival time T ← max(t, T) + I tells all: (T - t)/I is
 how many calls a caller has saved up or borrowed, and T ≤ t that it owes nothing. Unrolled, T_n = n·I + max(T_0, max_j(t_j -
-(j - 1)·I)): one running maximum over integers, exact in any order of grouping. A caller's I is set at its first call of
-every minute and stands until the next, so blocks need not be walked call by call.
+(j - 1)·I)): one running maximum over integers, exact in any order of grouping. A caller's I is set at its first call after
+every stocktaking (`usual.py`) and stands until the next, so blocks need not be walked call by call.
+
+I follows from the usual rate: the caller's own past, filled up with the population's upper rate. Who was there when the model
+was first seen is believed on the first day: somebody must be. Who comes later is a stranger among known people, and its past
+outweighs them only after it has lasted several times as long as they had been watched.
 """
 
 from __future__ import annotations
@@ -15,26 +19,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.caller_table import CallerTable
-from models.usual import BURST_MOST, FLOOR_PER_MIN, Usual
-from tocsin.reading import Evidence
+from models import caller_windows
+from models.caller_table import CallerTable, put, take
+from models.caller_windows import MINUTE_US
+from models.usual import BURST_MOST, DAY_MINUTES, FLOOR_PER_MIN, TICK_MS, TICKS_PER_MIN, Usual
 
-MINUTE_US = 60_000_000
-HALF_LIFE_MIN = 1_440.0
+TICK_US = TICK_MS * 1000
+HALF_LIFE_TICKS = float(DAY_MINUTES * TICKS_PER_MIN)
 """A day: how fast a caller's own past fades."""
 
-MEMORY_MIN = HALF_LIFE_MIN / np.log(2.0)
+MEMORY_MIN = DAY_MINUTES / np.log(2.0)
 PRIOR_MIN = 2.0
-"""Minutes of the population's upper rate that stand in for a past not yet lived."""
+"""Minutes of the population's upper rate that stand in for a past not yet lived, for who was there first."""
+
+KNOWN_MIN = 60.0
+PRIOR_TIMES = 6.0
+"""For who came later they are so many times the minutes that the population had been watched, up to KNOWN_MIN of them."""
 
 CAP = 4.0
+"""Past the first day nobody's usual rate rises beyond so many times the population's upper rate or its own of that day; who
+came later is held to it at once, but more loosely while the population has been watched for less than KNOWN_MIN."""
+
 SLACK = 6.0
 DEBT_TIMES = 2.0
-"""Debt is forgiven beyond this many bursts, once a minute, so that an attacker's does not grow for ever."""
+"""Debt is forgiven beyond this many bursts at every stocktaking, so that an attacker's does not grow for ever."""
 
 COLUMNS = {
     "model": "u2",  # Usual.number
-    "first": "i4",  # minute of its first call
+    "first": "i4",  # tick of its first call
+    "at": "i4",  # tick of its last refresh
     "own": "f4",  # its own calls per minute so far
     "base": "f4",  # the same while the model was learning
     "peak": "f4",  # the largest burst, calls, fading like its past
@@ -44,14 +57,8 @@ COLUMNS = {
     "busy_us": "i8",  # when it last owed nothing
     "total": "i8",  # calls since it is in the table
     "before": "i8",  # of them before `busy_us`
-    "now_1": "i4",  # calls in this minute, these 10 minutes, this hour, and in the ones before
-    "old_1": "i4",
-    "now_10": "i4",
-    "old_10": "i4",
-    "now_60": "i4",
-    "old_60": "i4",
+    **caller_windows.COLUMNS,
 }
-WINDOWS = (1, 10, 60)
 
 Ints = NDArray[np.int64]
 
@@ -62,6 +69,7 @@ class Pace:
 
     Attributes:
         slots: int64 (callers,).
+        callers: (callers,), a copy of their records in the table, refreshed but not told of the calls.
         starts: int64 (callers,), index of each caller's first call.
         sizes: int64 (callers,).
         group: int64 (calls,), index into `slots`.
@@ -69,12 +77,11 @@ class Pace:
         due_us: int64 (calls,), T after each call.
         excess: bool (calls,), beyond the allowance; never before the model is armed.
         idle: int64 (calls,), index of the last call at or before it that owed nothing, -1 if in no call of this step.
-        step_us: int64 (callers,).
-        old: columns of `slots` before the step.
         peak: float64 (callers,), largest burst in this step, calls.
     """
 
     slots: Ints
+    callers: NDArray[np.void]
     starts: Ints
     sizes: Ints
     group: Ints
@@ -82,8 +89,6 @@ class Pace:
     due_us: Ints
     excess: NDArray[np.bool_]
     idle: Ints
-    step_us: Ints
-    old: dict[str, NDArray[Any]]
     peak: NDArray[np.float64]
 
     def groups_with_excess(self) -> list[int]:
@@ -95,125 +100,122 @@ class Pace:
         begin = int(self.starts[group])
         return iter((begin + np.flatnonzero(self.excess[begin : begin + int(self.sizes[group])])).tolist())
 
-    def slot(self, group: int) -> int:
-        """Returns the caller's place in the table."""
-        return int(self.slots[group])
-
-    def total(self, group: int) -> int:
-        """Returns the caller's calls since its onset, at the end of the step, or more."""
-        return self.count(int(self.starts[group] + self.sizes[group]) - 1)
+    def last(self, group: int) -> int:
+        """Returns the caller's last call of the step."""
+        return int(self.starts[group] + self.sizes[group]) - 1
 
     def count(self, at: int) -> int:
         """Returns how many calls its caller has made since it last owed nothing, up to and with this call."""
         group, idle = int(self.group[at]), int(self.idle[at])
         if idle >= 0:
             return at - idle + 1
-        return int(self.old["total"][group] - self.old["before"][group]) + at - int(self.starts[group]) + 1
+        return int(self.callers["total"][group] - self.callers["before"][group]) + at - int(self.starts[group]) + 1
 
     def busy_us(self, at: int) -> int:
         """Returns when its caller last owed nothing, microseconds."""
         idle = int(self.idle[at])
-        return int(self.time_us[idle]) if idle >= 0 else int(self.old["busy_us"][int(self.group[at])])
+        return int(self.time_us[idle]) if idle >= 0 else int(self.callers["busy_us"][int(self.group[at])])
 
     def usual_per_s(self, at: int) -> float:
         """Returns the usual rate of its caller, calls per second."""
-        return 1e6 / (SLACK * float(self.step_us[self.group[at]]))
+        return 1e6 / (SLACK * float(self.callers["step_us"][self.group[at]]))
+
+    def hold(self, at: int, weight: float) -> None:
+        """Notes how much is held against its caller, for the table."""
+        self.callers["held"][self.group[at]] = weight
 
     def commit(self, table: CallerTable) -> None:
         """Writes the step into the table; excess calls teach nothing about what is usual."""
-        data, slots, ends = table.data, self.slots, self.starts + self.sizes - 1
+        callers, ends = self.callers, self.starts + self.sizes - 1
         idle = self.idle[ends]
         was_idle = idle >= 0
-        data["due_us"][slots] = self.due_us[ends]
-        data["last_us"][slots] = self.time_us[ends]
-        data["busy_us"][slots] = np.where(was_idle, self.time_us[np.maximum(idle, 0)], self.old["busy_us"])
-        data["before"][slots] = np.where(was_idle, self.old["total"] + idle - self.starts, self.old["before"])
-        data["total"][slots] = self.old["total"] + self.sizes
-        data["peak"][slots] = np.maximum(data["peak"][slots], self.peak)
-        table.seen[slots] += self.sizes - np.add.reduceat(self.excess, self.starts, dtype=np.int64)
-        for window in WINDOWS:
-            counts: Any = data[f"now_{window}"]
-            counts[slots] += self.sizes
+        callers["due_us"] = self.due_us[ends]
+        callers["last_us"] = self.time_us[ends]
+        callers["busy_us"] = np.where(was_idle, self.time_us[idle], callers["busy_us"])
+        callers["before"] = np.where(was_idle, callers["total"] + idle - self.starts, callers["before"])
+        callers["total"] += self.sizes
+        callers["peak"] = np.maximum(callers["peak"], self.peak)
+        callers["seen"] += self.sizes - np.add.reduceat(self.excess, self.starts, dtype=np.int64)
+        caller_windows.add(callers, self.starts, self.sizes, self.time_us)
+        put(table.records, self.slots, callers)
 
 
 def pace(table: CallerTable, slots: Ints, ts: Ints, usual: Usual) -> Pace:
-    """Returns the step of these calls; the table is refreshed for the minute, but not yet told of the calls.
+    """Returns the step of these calls; the table changes when it is committed.
 
     Args:
         table: of the shard.
         slots: int64 (calls,), sorted.
         ts: int64 (calls,), event times, Unix milliseconds, in ledger order within a caller.
-        usual: of the model, settled for the current minute.
+        usual: of the model, settled for the current tick.
     """
     starts = np.flatnonzero(np.concatenate(([True], slots[1:] != slots[:-1])))
     sizes = np.diff(starts, append=len(slots))
     mine = slots[starts]
-    stale = mine[table.minute[mine] != usual.minute]
+    callers = take(table.records, mine)
+    stale = np.flatnonzero(callers["at"] != usual.tick)
     if len(stale):
-        refresh(table, stale, usual)
-    data = table.data
-    old = {name: data[name][mine] for name in ("due_us", "last_us", "busy_us", "total", "before")}
-    step_us: Any = data["step_us"][mine]
+        put(callers, stale, refreshed(take(callers, stale), usual))
+    step_us: NDArray[Any] = callers["step_us"]
     group = np.repeat(np.arange(len(mine)), sizes)
-    time_us = _running_max(ts * 1000, old["last_us"], group)
-    rank = np.arange(len(slots)) - starts[group]
-    lead = rank * step_us[group]
-    due_us = _running_max(time_us - lead, old["due_us"], group) + lead + step_us[group]
+    time_us = _running_max(ts * 1000, callers["last_us"], group)
+    number = np.arange(len(slots))
+    each_us = step_us[group]
+    lead = (number - starts[group]) * each_us
+    due_us = _running_max(time_us - lead, callers["due_us"], group) + lead + each_us
     ahead = due_us - time_us
-    owed_nothing = ahead == step_us[group]
-    idle = np.maximum.accumulate(np.where(owed_nothing, np.arange(len(slots)), -1))
+    idle = np.maximum.accumulate(np.where(ahead == each_us, number, -1))
     idle = np.where(idle >= starts[group], idle, -1)
-    limit = usual.burst * step_us
     peak = np.minimum(np.maximum.reduceat(ahead, starts) / step_us, BURST_MOST)
-    excess = (ahead > limit[group]) & usual.armed
-    return Pace(mine, starts, sizes, group, time_us, due_us, excess, idle, step_us, old, peak)
+    excess = (ahead > usual.burst * each_us) & usual.armed
+    return Pace(mine, callers, starts, sizes, group, time_us, due_us, excess, idle, peak)
 
 
 def _running_max(values: Ints, floor: NDArray[Any], group: Ints) -> Ints:
     """Returns the maximum of each call's value, its caller's floor, and the values before it; exact."""
     floored = np.maximum(values, floor[group])
     low = int(floored.min())
-    lift = group * (int(floored.max()) - low + 1)
-    return np.maximum.accumulate(floored - low + lift) - lift + low
+    lift = group * (int(floored.max()) - low + 1) - low
+    floored += lift
+    highest: Ints = np.maximum.accumulate(floored) - lift
+    return highest
 
 
-def refresh(table: CallerTable, slots: Ints, usual: Usual) -> None:
-    """Moves these callers into the model's minute: fades the past, sets what is usual, rolls the windows."""
-    data: dict[str, NDArray[Any]] = table.data
-    new = table.minute[slots] < 0
-    before = np.where(new, usual.minute, table.minute[slots])
-    first = np.where(new, usual.minute, data["first"][slots])
-    fade = np.exp2((before - usual.minute) / HALF_LIFE_MIN)
-    lived = MEMORY_MIN * (1.0 - np.exp2((first - usual.minute) / HALF_LIFE_MIN)) + PRIOR_MIN
-    seen = table.seen[slots] * fade
-    own = (seen / lived).astype(np.float32)
-    base = np.maximum(data["base"][slots], own) if usual.learning else data["base"][slots]
-    cap = np.inf if usual.learning else np.maximum(CAP * usual.per_min, base)
-    rate = np.maximum(np.minimum(own + usual.per_min * PRIOR_MIN / lived, cap), FLOOR_PER_MIN) * usual.surge
-    step_us = np.rint(MINUTE_US / (SLACK * rate)).astype(np.int64)
-    now_us = usual.minute * MINUTE_US
-    owed = np.maximum(data["due_us"][slots] - now_us, 0) / np.maximum(data["step_us"][slots], 1)
-    owed = np.where(usual.armed & (before >= usual.armed_minute), np.minimum(owed, DEBT_TIMES * usual.burst), 0.0)
+def refreshed(callers: NDArray[np.void], usual: Usual) -> NDArray[np.void]:
+    """Returns these records at the model's tick: the past fades, what is usual is set, the windows roll."""
+    new = callers["minute"] < 0
+    before = np.where(new, usual.tick, callers["at"])
+    callers["first"] = np.where(new, usual.tick, callers["first"])
+    fade = np.exp2((before - usual.tick) / HALF_LIFE_TICKS)
+    callers["seen"] *= fade
+    callers["peak"] *= fade.astype(np.float32)
+    step_us = np.rint(MINUTE_US / (SLACK * _usual_per_min(callers, usual))).astype(np.int64)
+    now_us = usual.tick * TICK_US
+    owed = np.maximum(callers["due_us"] - now_us, 0) / np.maximum(callers["step_us"], 1)
+    owed = np.where(usual.armed & (before >= usual.armed_tick), np.minimum(owed, DEBT_TIMES * usual.burst), 0.0)
     owing = now_us + np.rint(owed * step_us).astype(np.int64)
-    data["due_us"][slots] = np.where(owed > 0.0, owing, np.where(new, 0, np.minimum(data["due_us"][slots], now_us)))
-    data["step_us"][slots], data["own"][slots], data["base"][slots] = step_us, own, base
-    data["peak"][slots] = data["peak"][slots] * fade
-    data["first"][slots], data["model"][slots] = first, usual.number
-    table.seen[slots], table.minute[slots] = seen, usual.minute
-    for window in WINDOWS:
-        now, old = data[f"now_{window}"], data[f"old_{window}"]
-        gone = usual.minute // window - before // window
-        old[slots] = np.where(gone == 0, old[slots], np.where(gone == 1, now[slots], 0))
-        now[slots] = np.where(gone == 0, now[slots], 0)
+    callers["due_us"] = np.where(owed > 0.0, owing, np.where(new, 0, np.minimum(callers["due_us"], now_us)))
+    callers["step_us"] = step_us
+    callers["at"], callers["minute"], callers["model"] = usual.tick, usual.minute, usual.number
+    caller_windows.roll(callers, before // TICKS_PER_MIN, usual.minute)
+    return callers
 
 
-def window_counts(table: CallerTable, step: Pace, at: int) -> Evidence:
-    """Returns the caller's calls in the last minute, 10 minutes and hour, the older part of each taken as even."""
-    group = int(step.group[at])
-    slot, more = step.slot(group), at - int(step.starts[group]) + 1
-    minute = int(step.time_us[at]) / MINUTE_US
-    counts: Evidence = {}
-    for window in WINDOWS:
-        now, old = int(table.data[f"now_{window}"][slot]), int(table.data[f"old_{window}"][slot])
-        counts[f"calls_{window}_min"] = round(now + more + old * (1.0 - minute / window % 1.0))
-    return counts
+def _usual_per_min(callers: NDArray[np.void], usual: Usual) -> NDArray[np.float64]:
+    """Returns the usual rates of these callers, calls per minute, and writes down their own."""
+    first: NDArray[Any] = callers["first"]
+    there_first = (first < usual.armed_tick) | (not usual.armed)
+    known = np.clip((first - usual.first_tick) / TICKS_PER_MIN, PRIOR_MIN, KNOWN_MIN)
+    prior = np.where(there_first, PRIOR_MIN, PRIOR_TIMES * known)
+    lived = MEMORY_MIN * (1.0 - np.exp2((first - usual.tick) / HALF_LIFE_TICKS)) + prior
+    own = callers["seen"] / lived
+    cap: Any = CAP * usual.per_min
+    if usual.learning:
+        cap = np.where(there_first, np.inf, cap * KNOWN_MIN / known)
+        callers["base"] = np.maximum(callers["base"], np.minimum(own, cap))
+    callers["own"] = own
+    # While the population is hardly known it is given grace, and so is the short past of who was there first.
+    rate = own * np.where(there_first, usual.grace, 1.0) + usual.per_min * usual.grace * prior / lived
+    rate = np.minimum(rate, np.maximum(cap, callers["base"]))
+    usually: NDArray[np.float64] = np.maximum(rate, FLOOR_PER_MIN * usual.grace) * usual.surge
+    return usually

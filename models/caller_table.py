@@ -55,6 +55,7 @@ class CallerTable:
         seen: float64 (slots,), how often it was seen, as its owner counts.
         held: float32 (slots,), how much is held against it; an entry that holds more is evicted later.
         data: the owner's columns, each (slots,), 0 in a new entry.
+        records: (slots,), all of a caller but its key in one record, the same memory.
     """
 
     sets: int
@@ -64,6 +65,7 @@ class CallerTable:
     seen: NDArray[np.float64] = field(init=False)
     held: NDArray[np.float32] = field(init=False)
     data: dict[str, NDArray[np.generic]] = field(init=False)
+    records: NDArray[np.void] = field(init=False)
     _used: bytearray = field(init=False)
     _cells: bytearray = field(init=False)
     _counted: int = field(init=False)
@@ -77,6 +79,7 @@ class CallerTable:
         records = np.zeros(size, np.dtype([*own, *self.columns.items()], align=True))
         self.minute, self.seen, self.held = records["minute"], records["seen"], records["held"]
         self.data = {name: records[name] for name in self.columns}
+        self.records = records
         self._used = bytearray(self.sets)
         self._cells = bytearray(2 << SKETCH_BITS)
         self._counted = 0
@@ -188,6 +191,20 @@ class CallerTable:
         cells = np.cumsum(_inflate(dump.cells, np.dtype("<u4")), dtype=np.int64)
         np.frombuffer(self._cells, np.uint8)[cells] = _inflate(dump.counts, np.dtype("u1"))
         self._counted = dump.counted
+
+
+def take(records: NDArray[np.void], which: Slots) -> NDArray[np.void]:
+    """Returns copies of these records; as opaque bytes, for numpy copies a record field by field at ten times the cost."""
+    return _opaque(records)[which].view(records.dtype)
+
+
+def put(records: NDArray[np.void], which: Slots, changed: NDArray[np.void]) -> None:
+    """Writes such copies back."""
+    _opaque(records)[which] = _opaque(changed)
+
+
+def _opaque(records: NDArray[np.void]) -> NDArray[np.void]:
+    return records.view(np.dtype((np.void, records.itemsize)))
 
 
 def _deflate(values: NDArray[np.generic]) -> bytes:

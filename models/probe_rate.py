@@ -1,16 +1,21 @@
 """Probe rate: one caller asks far more often than it, or anyone, used to.
 
-Theory. A caller's usual rate is its own past, filled up with the upper quantile of the population while that past is short;
-it learns slowly and, after the first day, no further than CAP times that quantile, so that nobody trains it up. Real callers
-come in bursts, so SLACK times the usual rate, and a burst saved up at that rate, are free: a leaky bucket in the form of the
-generic cell rate algorithm (ITU-T I.371), whose one number per caller, the theoretical arrival time, is an integer of
-microseconds; its maximum over the past is exact however rows are cut, and is taken for a whole block at once. Only what
-spills over is evidence, weighed by `suspect.py`. So a session after hours of silence, or a sale that triples everyone's
-rate, costs nothing and says nothing.
+Theory. A caller's usual rate is its own past, filled up with the upper quantile of the population while that past is short.
+Who comes after the model is armed is a stranger among known people: its own past gains weight only slowly, on the first day
+too, and carries it no further than CAP times that quantile, so that nobody trains it up. Real callers come in bursts, so SLACK
+times the usual rate, and a burst saved up at that rate, are free: a leaky bucket in the form of the generic cell rate algorithm
+(ITU-T I.371), whose one number per caller, the theoretical arrival time, is an integer of microseconds; its maximum over the
+past is exact however rows are cut, and is taken for a whole block at once. Only what spills over is evidence, weighed by
+`suspect.py`. So a session after hours of silence, or a sale that triples everyone's rate, costs nothing and says nothing.
+
+What it cannot see: a caller that was busy from the first minute on is believed, for busy services look the same; and an attack
+spread over so many accounts that each stays below SLACK times the upper quantile is nobody's rate. What it cannot know: a
+nightly job, or a heavy client, that first comes on the model's first day and after it is armed is named, as an attacker is.
 """
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass, field
 
@@ -18,9 +23,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.caller_pace import COLUMNS, MINUTE_US, Pace, pace, window_counts
+from models import caller_windows
+from models.caller_pace import COLUMNS, TICK_US, Pace, pace
 from models.caller_table import CallerTable
-from models.suspect import MAX_EXAMPLES, Suspect
+from models.suspect import FASTER, MAX_EXAMPLES, Suspect
 from models.usual import Usual
 from tocsin.clock import Clock
 from tocsin.codec import pack
@@ -29,11 +35,12 @@ from tocsin.reading import Evidence, Reading
 from tocsin.rows import Rows
 
 ID = "probe_rate"
-VERSION = 1
+VERSION = 2
 MONTH_S = 30 * 86_400.0
 SETS = 8_192
 AGAIN = 10
-"""A caller that goes on is read again whenever its calls have grown this many times."""
+AGAIN_US = 600_000_000
+"""A caller that goes on is read again when its calls have grown so many times, or after so long."""
 
 MAX_SUSPECTS = 4_096
 MAX_MODELS = 1_000
@@ -70,20 +77,22 @@ class ProbeRate:
         return MONTH_S / self.alerts_per_month
 
     def observe(self, rows: Rows, clock: Clock) -> list[Reading]:
-        """Returns the callers that crossed, or went on for AGAIN times as long."""
+        """Returns the callers that crossed, or go on."""
         readings: list[Reading] = []
+        if not len(rows):
+            return readings
         usual = self._usual(rows.model)
         keys = _keys(rows)
         high = np.maximum.accumulate(np.maximum(rows.ts, usual.high_ms))
-        minutes = high // 60_000
+        ticks = usual.ticks(high)
         begin = 0
         while begin < len(rows):
-            minute = int(minutes[begin])
-            if minute != usual.minute:
-                usual.settle(minute, self.table)
+            tick = int(ticks[begin])
+            if tick != usual.tick:
+                usual.settle(tick, self.table)
                 self._forget(usual)
-            end = begin + int(np.searchsorted(minutes[begin:], minute, side="right"))
-            slots, taken = self.table.place(keys[begin:end], minute)
+            end = begin + int(np.searchsorted(ticks[begin:], tick, side="right"))
+            slots, taken = self.table.place(keys[begin:end], usual.minute)
             readings += self._apply(rows, begin, slots, usual)
             begin += taken
             usual.rows += taken
@@ -111,15 +120,15 @@ class ProbeRate:
         """Returns the readings of this step's excess calls, in row order."""
         found: list[tuple[int, Reading]] = []
         for group in step.groups_with_excess():
-            slot, total = step.slot(group), step.total(group)
+            slot, last = int(step.slots[group]), step.last(group)
             suspect = self._suspect(slot)
-            if suspect is not None and suspect.told and total < suspect.told * AGAIN:
+            if suspect is not None and suspect.told and not _again(suspect, step.count(last), int(step.time_us[last])):
                 continue
             for at in step.excess_of(group):
                 row = int(row_of[at])
                 if suspect is None:
-                    suspect = self._accuse(slot, step, at)
-                if self._crosses(suspect, slot, rows, row, step, at):
+                    suspect = self._accuse(slot, step, at, usual)
+                if self._crosses(suspect, rows, row, step, at):
                     found.append((row, self._reading(rows, row, suspect, step, at, usual)))
         return [reading for _, reading in sorted(found, key=lambda item: item[0])]
 
@@ -127,45 +136,46 @@ class ProbeRate:
         suspect = self.suspects.get(slot)
         return suspect if suspect is not None and suspect.key == int(self.table.key[slot]) else None
 
-    def _accuse(self, slot: int, step: Pace, at: int) -> Suspect:
+    def _accuse(self, slot: int, step: Pace, at: int, usual: Usual) -> Suspect:
         if len(self.suspects) >= MAX_SUSPECTS:
             weakest = sorted(self.suspects, key=lambda s: (self.suspects[s].told > 0, self.suspects[s].statistic, s))
             for other in weakest[: MAX_SUSPECTS // 4]:
                 del self.suspects[other]
         busy_us = step.busy_us(at)
-        suspect = Suspect(int(self.table.key[slot]), busy_us, busy_us // 1000, [0.0] * 4, [])
+        usual_per_min = step.usual_per_s(at) * 60.0 / usual.grace
+        suspect = Suspect(int(self.table.key[slot]), busy_us, busy_us // 1000, [0.0] * len(FASTER), [], usual_per_min)
         self.suspects[slot] = suspect
         return suspect
 
-    def _crosses(self, suspect: Suspect, slot: int, rows: Rows, row: int, step: Pace, at: int) -> bool:
-        """Returns whether this excess call is to be read: at the alarm, and at every AGAIN times as many calls."""
-        count = step.count(at)
+    def _crosses(self, suspect: Suspect, rows: Rows, row: int, step: Pace, at: int) -> bool:
+        """Returns whether this excess call is to be read: at the alarm, and again while it goes on."""
+        count, time_us = step.count(at), int(step.time_us[at])
         if suspect.told:
-            again = count >= suspect.told * AGAIN
-            suspect.told = count if again else suspect.told
+            again = _again(suspect, count, time_us)
+            if again:
+                suspect.told, suspect.told_us = count, time_us
             return again
         if len(suspect.examples) < MAX_EXAMPLES:
             suspect.examples.append(rows.coordinates(row))
-        statistic = suspect.excess(int(step.time_us[at]), step.usual_per_s(at), self.table.size * self.shards)
-        self.table.held[slot] = np.log1p(statistic) + 1.0
+        statistic = suspect.excess(time_us, step.usual_per_s(at), self.table.size * self.shards)
+        step.hold(at, math.log1p(statistic) + 1.0)
         if statistic < self.threshold:
             return False
-        suspect.told, self.table.held[slot] = count, HELD_ALARMED
-        suspect.peak = statistic
+        suspect.told, suspect.told_us, suspect.peak = count, time_us, statistic
+        step.hold(at, HELD_ALARMED)
         return True
 
     def _reading(self, rows: Rows, row: int, suspect: Suspect, step: Pace, at: int, usual: Usual) -> Reading:
-        count, ts = step.count(at), int(rows.ts[row])
-        own_per_min = step.usual_per_s(at) * 60.0
+        count, ts, group = step.count(at), int(rows.ts[row]), int(step.group[at])
         rate = count / max((int(step.time_us[at]) / 1e6 - suspect.onset_ms / 1e3) / 60.0, 1 / 60)
         evidence: Evidence = {
             "calls_since_onset": count,
             "rate_per_min": round(rate, 2),
-            "usual_per_min": round(own_per_min, 3),
-            "times_usual": round(rate / own_per_min, 1),
+            "usual_per_min": round(suspect.usual_per_min, 3),
+            "times_usual": round(rate / suspect.usual_per_min, 1),
             "population_per_min": round(usual.per_min, 3),
             "burst_allowed": round(usual.burst),
-            **window_counts(self.table, step, at),
+            **caller_windows.counts(step.callers[group], step.time_us[int(step.starts[group]) : at + 1]),
         }
         return Reading(
             detector=ID,
@@ -185,7 +195,7 @@ class ProbeRate:
 
     def _forget(self, usual: Usual) -> None:
         """Drops this model's suspects that have paid back all they borrowed: they are free to start anew."""
-        now_us = usual.minute * MINUTE_US
+        now_us = usual.tick * TICK_US
         for slot, suspect in list(self.suspects.items()):
             if suspect.key != int(self.table.key[slot]):
                 del self.suspects[slot]
@@ -213,6 +223,11 @@ class ProbeRate:
         except (ValueError, IndexError, zlib.error) as error:
             raise StateError(f"{ID}: a state of v{VERSION} expected; {error}") from error
         self.table, self.models, self.suspects = table, dump.models, dict(dump.suspects)
+
+
+def _again(suspect: Suspect, count: int, time_us: int) -> bool:
+    """Returns whether a suspect that was read is to be read again."""
+    return count >= suspect.told * AGAIN or time_us >= suspect.told_us + AGAIN_US
 
 
 def _keys(rows: Rows) -> NDArray[np.uint64]:

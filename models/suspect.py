@@ -34,7 +34,9 @@ class Suspect(msgspec.Struct, array_like=True):
         key: the caller's key in the table: a place may have been given to another since.
         last_us: its last excess call, microseconds.
         sums: the Shiryaev-Roberts sum of each ratio in FASTER.
+        usual_per_min: what was usual for it then; what it has taught since is no measure.
         told: calls since onset at the last reading, 0 before the alarm.
+        told_us: when that was, microseconds.
         onset_ms: when it began to ask faster than allowed, Unix milliseconds.
         examples: its first excess calls.
         peak: the statistic at the alarm.
@@ -45,7 +47,9 @@ class Suspect(msgspec.Struct, array_like=True):
     onset_ms: int
     sums: list[float]
     examples: list[Coordinates]
+    usual_per_min: float
     told: int = 0
+    told_us: int = 0
     peak: float = 0.0
 
     @property

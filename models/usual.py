@@ -28,8 +28,16 @@ BURST_TIMES_LEARNING = 4.0
 """While no whole day has been seen the largest bursts are yet to come."""
 
 BURST_MOST = 400.0
-ARM = ((2, 5_000), (30, 1_000), (1_440, 0))
-"""Nobody is accused before so many minutes and calls of the model, whichever pair comes first."""
+TICK_MS = 10_000
+TICKS_PER_MIN = 6
+ARM = ((3, 1_000, 300), (12, 5_000, 0), (180, 1_000, 0), (8_640, 0, 0))
+"""Nobody is accused before so many ticks, calls and callers of the model, whichever row is fulfilled first."""
+
+YOUNG_MIN = 2
+"""So long stock is taken at every tick, later at every full minute."""
+
+GRACE_TICKS = 30
+"""A population known for less than this is not known well: everyone may ask so much more."""
 
 DAY_MINUTES = 1_440
 LATELY_MIN = 10.0
@@ -44,8 +52,8 @@ class Usual(msgspec.Struct, array_like=True):
 
     Attributes:
         number: the model's number in the table, from 1.
-        first_minute: minute (Unix) of its first row.
-        minute: the last full minute settled.
+        first_tick: tick (10 s, Unix) of its first row, -1 before.
+        tick: the last one settled.
         high_ms: the furthest event time, Unix milliseconds.
         rows: seen so far.
         per_min: the upper quantile of callers' own rates, calls per minute, ≥ FLOOR_PER_MIN.
@@ -54,12 +62,13 @@ class Usual(msgspec.Struct, array_like=True):
         calls: within their callers' allowance in the current minute; what spills over must not raise the allowance.
         lately: such calls, fading with half-life LATELY_MIN.
         ever: such calls, fading with half-life a day.
-        armed_minute: since when enough was seen to accuse anyone, -1 before.
+        grace: how many times as much everyone may ask while the population is hardly known, ≥ 1.
+        armed_tick: since when enough was seen to accuse anyone, -1 before.
     """
 
     number: int
-    first_minute: int = -1
-    minute: int = -1
+    first_tick: int = -1
+    tick: int = -1
     high_ms: int = 0
     rows: int = 0
     per_min: float = FLOOR_PER_MIN
@@ -68,29 +77,43 @@ class Usual(msgspec.Struct, array_like=True):
     calls: int = 0
     lately: float = 0.0
     ever: float = 0.0
-    armed_minute: int = -1
+    grace: float = 1.0
+    armed_tick: int = -1
 
     @property
     def armed(self) -> bool:
         """Returns whether enough was seen to accuse anyone."""
-        return self.armed_minute >= 0
+        return self.armed_tick >= 0
+
+    @property
+    def minute(self) -> int:
+        """Returns the minute (Unix) settled."""
+        return self.tick // TICKS_PER_MIN
 
     @property
     def learning(self) -> bool:
-        """Returns whether a whole day has not been seen yet: until then a caller's own past is believed as it comes."""
-        return self.minute < self.first_minute + DAY_MINUTES
+        """Returns whether a whole day has not been seen yet: till then the past of who was there first is believed."""
+        return self.tick < self.first_tick + DAY_MINUTES * TICKS_PER_MIN
 
-    def settle(self, minute: int, table: CallerTable) -> None:
-        """Takes stock at a full minute that lies above the last one."""
-        if self.first_minute < 0:
-            self.first_minute = minute
-        else:
-            self._follow_volume(minute - self.minute)
-        self.minute = minute
-        age = minute - self.first_minute
-        if not self.armed and any(age >= minutes and self.rows >= rows for minutes, rows in ARM):
-            self.armed_minute = minute
+    def ticks(self, high_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Returns when stock was last to be taken at these furthest event times."""
+        ticks = high_ms // TICK_MS
+        first = self.first_tick if self.first_tick >= 0 else int(ticks[0])
+        full: NDArray[np.int64] = np.where(ticks < first + YOUNG_MIN * TICKS_PER_MIN, ticks, ticks - ticks % TICKS_PER_MIN)
+        return full
+
+    def settle(self, tick: int, table: CallerTable) -> None:
+        """Takes stock at a tick that lies above the last one."""
+        if self.first_tick < 0:
+            self.first_tick = tick
+        elif tick // TICKS_PER_MIN > self.minute:
+            self._follow_volume(tick // TICKS_PER_MIN - self.minute)
+        self.tick = tick
+        age = tick - self.first_tick
+        self.grace = max(1.0, GRACE_TICKS / max(age, 1))
         mine = np.flatnonzero(table.data["model"] == self.number)[:SAMPLE]
+        if not self.armed and any(age >= t and self.rows >= rows and len(mine) >= callers for t, rows, callers in ARM):
+            self.armed_tick = tick
         if len(mine) < FEWEST:
             return
         self.per_min = max(FLOOR_PER_MIN, _upper(table.data["own"][mine]))
@@ -102,7 +125,7 @@ class Usual(msgspec.Struct, array_like=True):
         self.lately = (self.lately + self.calls) * 2.0 ** (-gone / LATELY_MIN)
         self.ever = (self.ever + self.calls) * 2.0 ** (-gone / DAY_MINUTES)
         self.calls = 0
-        age = self.minute + gone - self.first_minute
+        age = self.minute + gone - self.first_tick // TICKS_PER_MIN
         lately = self.lately / (1.0 - 2.0 ** (-age / LATELY_MIN)) / LATELY_MIN
         ever = self.ever / (1.0 - 2.0 ** (-age / DAY_MINUTES)) / DAY_MINUTES
         self.surge = min(max(lately / (ever * SURGE_FROM), 1.0), SURGE_MOST)

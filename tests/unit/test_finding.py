@@ -79,7 +79,7 @@ def test_the_end_is_told_as_the_end() -> None:
     fold.apply(signals(probing()))
     (closed,) = fold.apply(signals(now=T0 + 2 * HOUR))
     assert what_happened(closed) == (
-        "Closed (no new signal for 2 hours): API key acct-8841 was probing prod/fraud@7: 412 requests in 5 minutes."
+        "Closed (no new signal for 30 minutes): API key acct-8841 was probing prod/fraud@7: 412 requests in 5 minutes."
     )
 
 
@@ -126,6 +126,7 @@ def test_an_earlier_proposal_is_said_to_stand_and_then_to_have_expired() -> None
     fold.apply(signals(probing(), now=T0 + 1_000))
     (early,) = fold.apply(signals(now=T0 + MINUTE))
     fold.apply(signals(probing(), now=T0 + 11 * MINUTE))
+    fold.apply(signals(probing(), now=T0 + 35 * MINUTE))
     (late,) = fold.apply(signals(now=T0 + HOUR))
     assert proposed(early) == f"Proposal {opened.proposal_id} stands until 08:13 UTC on 23 November."
     assert proposed(late) == f"Proposal {opened.proposal_id} expired at 08:13 UTC on 23 November."

@@ -38,6 +38,38 @@ def test_a_prober_that_goes_on_is_read_again_at_ten_times_as_many_calls() -> Non
     assert counts == [counts[0], counts[0] * 10, counts[0] * 100]
 
 
+def test_a_prober_that_goes_on_is_read_again_every_ten_minutes_against_what_was_usual_at_first() -> None:
+    readings = readings_of(join(poisson(1, 500, 0.01, 12_000), steady(ATTACKER, 3_900, 0.7, 4_000)))
+    gaps = np.diff([reading.ts for reading in readings])
+    assert len(readings) >= 8
+    assert gaps.max() < 11 * 60_000
+    assert len({reading.evidence["usual_per_min"] for reading in readings}) == 1
+
+
+def test_a_slow_newcomer_on_the_first_day_is_judged_by_the_population_not_by_itself() -> None:
+    crowd = poisson(1, 5_000, 0.002, 9_000)
+    readings = readings_of(join(crowd, steady(ATTACKER, 6_000, 41 / 60, 2_000)))
+    assert callers_of(readings) == {f"key_{ATTACKER}"}
+    assert readings[0].count < 100
+
+
+def test_a_busy_caller_that_was_there_first_is_believed_on_the_first_day() -> None:
+    assert readings_of(join(poisson(1, 500, 0.01, 9_000), steady(ATTACKER, 0, 41 / 60, 6_000))) == []
+
+
+def test_a_minute_after_the_first_call_a_flood_among_many_callers_is_named() -> None:
+    crowd = poisson(1, 2_000, 0.05, 60)
+    readings = readings_of(join(crowd, steady(ATTACKER, 36, 100, 2_000)))
+    assert callers_of(readings) == {f"key_{ATTACKER}"}
+    assert readings_of(crowd) == []
+
+
+def test_calls_of_the_last_ten_seconds_minute_ten_minutes_and_hour_are_told() -> None:
+    (reading, *_) = readings_of(join(poisson(1, 500, 0.01, 4_200), steady(ATTACKER, 3_900.05, 1, 300)))
+    spans = ("calls_10_s", "calls_1_min", "calls_10_min", "calls_60_min")
+    assert [reading.evidence[span] for span in spans] == [pytest.approx(10, abs=1), *[reading.count] * 3]
+
+
 def test_a_burst_of_equal_times_is_named_too() -> None:
     at_once = (np.full(500, 3_900.0), np.full(500, ATTACKER))
     assert callers_of(readings_of(join(poisson(1, 500, 0.01, 4_200), at_once))) == {f"key_{ATTACKER}"}
@@ -83,7 +115,7 @@ def test_one_caller_of_two_models_has_two_habits() -> None:
 def test_excess_at_the_usual_rate_raises_no_more_alarms_than_the_weights_allow() -> None:
     rng = np.random.default_rng(1)
     threshold, alarms, weight_s = 300.0, 0, 0.0
-    suspect = Suspect(1, 0, 0, [0.0] * len(FASTER), [])
+    suspect = Suspect(1, 0, 0, [0.0] * len(FASTER), [], 1.0)
     for at_us in np.cumsum(rng.exponential(1e6, 60_000)).astype(np.int64).tolist():
         weight_s += (at_us - suspect.last_us) / 1e6
         if suspect.excess(at_us, 1.0, 1) >= threshold:
