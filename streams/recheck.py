@@ -34,7 +34,7 @@ class Compared:
     """One topic, as captured and as recomputed.
 
     Attributes:
-        topic: a key of `streams.topics.TOPICS`.
+        topic: a key of `streams.topics.TOPICS`, or `incidents`.
         captured: distinct records in the capture.
         recomputed: distinct records that follow from the captured input.
         missing: of those, how many the capture lacks.
@@ -105,6 +105,13 @@ def recheck_incidents(records: Sequence[Captured], config: Config, key: bytes) -
     told = incidents_of(record.value or b"{}" for record in records if record.role == "alerts")
     follow = incidents_of(replay_raw(merged(records), config, key).findings)
     return follow - told, told - follow
+
+
+def compared_incidents(records: Sequence[Captured], config: Config, key: bytes) -> Compared:
+    """Returns `recheck_incidents` as one more comparison: its topic is called `incidents`."""
+    missing, extra = (counted.total() for counted in recheck_incidents(records, config, key))
+    told = incidents_of(record.value or b"{}" for record in records if record.role == "alerts").total()
+    return Compared("incidents", told, told - extra + missing, missing, extra)
 
 
 def incidents_of(findings: Iterable[bytes]) -> Counter[Incident]:

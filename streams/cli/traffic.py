@@ -81,18 +81,23 @@ def capture(
 
 
 def replay(
-    file: Annotated[Path | None, typer.Argument(help="A capture, or JSON lines of events.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="A capture, or lines of events in any known format, sniffed.")] = None,
     topic: Annotated[
-        str, typer.Option(help="Without FILE: this topic, as it stands. With lines: the topic that sets their format.")
+        str,
+        typer.Option(help="Without FILE: this topic, as it stands. With lines: the topic whose format and mapping they have."),
     ] = "",
     lab: Annotated[
         bool, typer.Option("--lab", help="Ids, examples and signals in clear, for the owner of the data; implies --json.")
     ] = False,
     keyed: Annotated[
-        bool, typer.Option("--keyed", help="Hash callers with the deployment's key: shards as they were live.")
+        bool, typer.Option("--keyed", help="Hash callers with the deployment's key: shards and hashes as they were live.")
     ] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Instead: does a capture's every stage follow from the one before?")
+        bool,
+        typer.Option(
+            "--check",
+            help="Instead: does a capture's every stage follow from the one before? With --keyed: its incidents from raw, too.",
+        ),
     ] = False,
     config: ConfigFile = None,
     as_json: Json = False,
@@ -107,7 +112,7 @@ def replay(
         raise ConfigError("replay --check: expected FILE, a capture; got none")
     settings = config_of(config) if config or topic or exists(config) else Config()
     if check and file:
-        return _check(file, settings, as_json)
+        return _check(file, settings, key_of(settings) if keyed else None, as_json)
     key = key_of(settings) if keyed else DEVELOPMENT_KEY
     with TemporaryDirectory() as scratch:
         path = file or _captured(settings, topic, Path(scratch))
@@ -143,15 +148,22 @@ def _tell(report: list[bytes]) -> None:
         say(f"{count:>10}  rejected: {reason}")
 
 
-def _check(file: Path, config: Config, as_json: bool) -> Exit:
-    from streams.capture_file import read_capture
-    from streams.recheck import recheck
+def _check(file: Path, config: Config, key: bytes | None, as_json: bool) -> Exit:
+    """Rechecks a capture; the way from raw records to incidents only with the key, for without it callers have other hashes."""
+    from streams.capture_file import RAW, read_capture
+    from streams.recheck import compared_incidents, recheck
 
-    compared = recheck(list(read_capture(file)), config)
+    records = list(read_capture(file))
+    compared = recheck(records, config)
+    has_raw = any(record.role == RAW for record in records)
+    if has_raw and key is not None:
+        compared.append(compared_incidents(records, config, key))
     equal = all(one.equal for one in compared)
     if as_json:
         print_json({"equal": equal, "topics": compared})
-    else:
-        rows = [(one.topic, one.captured, one.recomputed, one.missing, one.extra) for one in compared]
-        table(str(file), ("topic", "captured", "recomputed", "missing", "extra"), rows)
+        return Exit.OK if equal else Exit.CHECK_FAILED
+    rows = [(one.topic, one.captured, one.recomputed, one.missing, one.extra) for one in compared]
+    table(str(file), ("topic", "captured", "recomputed", "missing", "extra"), rows)
+    if has_raw and key is None:
+        say("raw records to incidents: not checked; --keyed does, with the deployment's key")
     return Exit.OK if equal else Exit.CHECK_FAILED

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import orjson
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from streams.intake.core import Core, frames_of
 from streams.intake.decode import decode
 from streams.intake.formats import FORMATS
+from streams.intake.quick import MAX_ENVELOPES, MAX_TRIES
 from streams.intake.record import RawRecord, Rejected
 from streams.intake.reject import Reason
 from tocsin.config import Config, RawTopic
@@ -26,6 +28,7 @@ KEY = derive_key(DEVELOPMENT_KEY, "caller")
 T0 = 1_795_598_400_000
 SHARDS = 4
 CONFIG = Config(topic=(RawTopic("raw", "canonical", model="prod/default@1"),))
+EVENT_CLOCK = msgspec.structs.replace(CONFIG, clock="event")
 
 texts = st.text(max_size=12) | st.sampled_from(["acct:1", "a\\b", "../x", "", "x" * 257, "=x", "NaN", "é", "a\x7f", "\x00"])
 numbers = (
@@ -94,16 +97,16 @@ def almost_good(draw: st.DrawFn) -> bytes:
     return text
 
 
-def core(*, quick: bool) -> Core:
-    made = Core(CONFIG, KEY, shortcuts=quick)
+def core(*, quick: bool, config: Config = CONFIG) -> Core:
+    made = Core(config, KEY, shortcuts=quick)
     made.framer.number(Source("id", "raw", 0))
     return made
 
 
 def fed(
-    values: Sequence[bytes], *, quick: bool, cuts: frozenset[int] = frozenset()
+    values: Sequence[bytes], *, quick: bool, cuts: frozenset[int] = frozenset(), config: Config = CONFIG
 ) -> tuple[list[tuple[int, Frame]], list[Rejected]]:
-    intake = core(quick=quick)
+    intake = core(quick=quick, config=config)
     for offset, value in enumerate(values):
         intake.feed(0, offset, T0, value)
         if offset in cuts:
@@ -170,14 +173,64 @@ def test_no_object_makes_a_foreign_format_raise_anything_but_a_refusal(name: str
             assert not isinstance(found, RejectError) or found.reason in set(Reason)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(almost_good(), min_size=1, max_size=4))
-def test_the_shortcut_takes_and_reads_exactly_what_reading_with_care_does(values: list[bytes]) -> None:
-    warm = [orjson.dumps(GOOD), orjson.dumps(BATCH), orjson.dumps({**GOOD, "features": {"amount": 1}})]
-    quick, quickly_refused = fed(warm + values, quick=True)
-    careful, refused = fed(warm + values, quick=False)
+def assert_shortcuts_change_nothing(values: Sequence[bytes], config: Config) -> None:
+    quick, quickly_refused = fed(values, quick=True, config=config)
+    careful, refused = fed(values, quick=False, config=config)
     assert quickly_refused == refused
     assert all_rows(quick) == all_rows(careful)
+
+
+WARM = [orjson.dumps(GOOD), orjson.dumps(BATCH), orjson.dumps({**GOOD, "features": {"amount": 1}})]
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(almost_good(), min_size=1, max_size=4), st.sampled_from([CONFIG, EVENT_CLOCK]))
+def test_the_shortcut_takes_and_reads_exactly_what_reading_with_care_does(values: list[bytes], config: Config) -> None:
+    assert_shortcuts_change_nothing(WARM + values, config)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(almost_good(), min_size=1, max_size=4), st.sampled_from([CONFIG, EVENT_CLOCK]))
+def test_so_does_the_second_shortcut_when_a_topic_teaches_no_more_shapes(values: list[bytes], config: Config) -> None:
+    lines = b"\n".join([orjson.dumps(GOOD), *values])
+    unlike = [orjson.dumps({**GOOD, f"more{number}": 1}) for number in range(MAX_TRIES + MAX_ENVELOPES)]
+    quick, careful = (core(quick=shortcuts, config=config) for shortcuts in (True, False))
+    for intake in (quick, careful):
+        intake.feed_run(0, ((offset, T0, value) for offset, value in enumerate([*unlike, *values, lines])))
+        intake.framer.tick(intake.reached)
+    (frames, refused), (careful_frames, carefully_refused) = quick.take(), careful.take()
+    assert refused == carefully_refused
+    assert all_rows(frames) == all_rows(careful_frames)
+
+
+FOREIGN: dict[str, dict[str, Any]] = {
+    "json": {"id": 7, "when": T0, "tx": {"amount": 1.5, "country": "DE"}, "out": {"p": 0.5, "class": 1, "note": "12:30"}},
+    "litellm": {
+        "call_type": "acompletion", "startTime": T0 / 1000, "endTime": T0 / 1000 + 1, "model_group": "gpt", "model_id": "7",
+        "metadata": {"user_api_key_hash": "abc"}, "prompt_tokens": 3, "status": "success", "messages": [{"content": "a: b"}],
+    },
+    "kong": {
+        "client_ip": "10.0.0.1", "latencies": {"request": 12}, "request": {"id": "r"}, "response": {"status": 200},
+        "started_at": T0, "service": {"name": "s"}, "ai": {"proxy": {"usage": {"prompt_tokens": 3}}},
+    },
+}  # fmt: skip
+MAPPING = {
+    "caller": "id", "id_kind": "=user", "ts": "when", "features": "tx", "features.note": "out.note", "confidence": "out.p",
+    "label": "out.class", "model": "model",
+}  # fmt: skip
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(sorted(FOREIGN)), st.sampled_from(["append", "event"]), st.data())
+def test_foreign_records_are_read_alike_by_shortcut_and_with_care(name: str, clock: Any, data: st.DataObject) -> None:
+    document = orjson.loads(orjson.dumps(FOREIGN[name]))
+    for _ in range(data.draw(st.integers(0, 2))):
+        parts = [document, *(part for part in document.values() if isinstance(part, dict))]
+        node = data.draw(st.sampled_from(parts))
+        node[data.draw(st.sampled_from([*node, "model"]))] = data.draw(values)
+    topic = RawTopic("raw", name, model="prod/default@1", fields=MAPPING)
+    records = [orjson.dumps(one) for one in (FOREIGN[name], document) if _dumps(one)]
+    assert_shortcuts_change_nothing([*records, b"\n".join(records)], Config(topic=(topic,), clock=clock))
 
 
 @st.composite

@@ -8,9 +8,12 @@ import numpy as np
 import orjson
 import pytest
 
+from streams.intake import core as core_module
 from streams.intake import framer as framer_module
 from streams.intake.core import Core, frames_of, raw_topics, records_of_lines
+from streams.intake.decode import Row, decode
 from streams.intake.framer import MAX_SOURCES, Framer
+from streams.intake.quick import MAX_ENVELOPES, MAX_TRIES
 from streams.intake.record import RawRecord, Rejected
 from tocsin.config import Config, RawTopic
 from tocsin.errors import ConfigError
@@ -231,6 +234,95 @@ def test_event_time_is_the_clock_where_the_configuration_says_so() -> None:
     assert ticks[-1] == 1_004_000
     flags = [view.flags.tolist() for _, frame in frames for block in frame.blocks for view in [rows_of(block, frame.sources)]]
     assert [flag for some in flags for flag in some] == [0] * 5
+
+
+EVENT_CLOCK = Config(topic=(RawTopic("raw", "canonical"),), clock="event")
+
+
+def ticked(lines: list[bytes]) -> list[int]:
+    return [
+        frame.ticks[0].append_ms
+        for shard, frame in frames_of(records_of_lines(lines, "raw"), EVENT_CLOCK, KEY)
+        if shard == 0 and frame.ticks
+    ]
+
+
+def test_a_busy_file_ticks_once_a_second_of_event_time() -> None:
+    assert ticked([json_of(4 * number) for number in range(1001)]) == [
+        T0,
+        T0 + 1000,
+        T0 + 2000,
+        T0 + 3000,
+        T0 + 4000,
+        T0 + 4000,
+    ]
+
+
+def test_a_quiet_file_ticks_every_ten_seconds_of_event_time_and_once_after_a_longer_pause() -> None:
+    assert ticked([json_of(1000 * number) for number in range(31)]) == [T0, *(T0 + 10_000 * n for n in (1, 2, 3)), T0 + 30_000]
+    assert ticked([json_of(0), json_of(86_400_000)]) == [T0, T0 + 86_400_000, T0 + 86_400_000]
+
+
+def test_a_file_without_one_event_ends_with_one_frame_per_shard() -> None:
+    rejected: list[Rejected] = []
+    frames = list(frames_of(records_of_lines([b"{}"] * 1000, "raw"), EVENT_CLOCK, KEY, rejected))
+    assert len(rejected) == 1000
+    assert [shard for shard, _ in frames] == [0, 1, 2, 3]
+
+
+def careful_reads(monkeypatch: pytest.MonkeyPatch, config: Config, values: list[bytes]) -> int:
+    """Feeds the records and returns how many of them no shortcut took."""
+    read: list[bytes | None] = []
+
+    def counted(value: bytes | None, topic: RawTopic) -> list[Row]:
+        read.append(value)
+        return decode(value, topic)
+
+    monkeypatch.setattr(core_module, "decode", counted)
+    core = Core(config, KEY)
+    source = core.framer.number(Source("id", "raw", 0))
+    core.feed_run(source, ((offset, T0, value) for offset, value in enumerate(values)))
+    core.framer.tick({source: T0})
+    assert sum(block.rows for _, frame in core.take()[0] for block in frame.blocks) == len(values)
+    return len(read)
+
+
+@pytest.mark.parametrize("config", [CONFIG, EVENT_CLOCK])
+def test_only_the_first_record_of_a_shape_is_read_with_care(monkeypatch: pytest.MonkeyPatch, config: Config) -> None:
+    plain = [json_of(number) for number in range(50)]
+    mixed = [json_of(number, features={"amount": number, "country": "D:E"}, prompt='say: "hi"\n') for number in range(50)]
+    assert careful_reads(monkeypatch, config, [*plain, *mixed]) == 2
+
+
+def test_a_topic_of_more_kinds_of_records_than_are_tried_is_read_by_shortcuts_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values = [json_of(number, features={f"f{number % 40}": 1.0}) for number in range(400)]
+    assert careful_reads(monkeypatch, CONFIG, values) < 10
+    values = [json_of(number, **{f"more{number}": 1.0}) for number in range(400)]
+    assert careful_reads(monkeypatch, CONFIG, values) <= MAX_TRIES + MAX_ENVELOPES
+
+
+def test_no_record_of_a_mapped_topic_needs_care(monkeypatch: pytest.MonkeyPatch) -> None:
+    topic = RawTopic("raw", "json", model="prod/fraud@3", fields={"caller": "who.id", "features": "x", "features.at": "at"})
+    values = [orjson.dumps({"who": {"id": number}, "x": {"a": 1}, "at": "12:30", "other": [1]}) for number in range(20)]
+    assert careful_reads(monkeypatch, Config(topic=(topic,)), values) == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (rb'{"schema": "ml.inference.v1", "model": "m", "ts": 1, "ts": 2}', "DUP_KEY"),
+        (rb'{"schema": "ml.inference.v1", "model": "m", "x\u003ay": 1, "x\u003ay": 2}', "DUP_KEY"),
+        (rb'{"schema": "ml.inference.v1", "model": "m", "x": "a\u003ab", "ts": 1, "ts": 2}', "DUP_KEY"),
+        (rb'{"schema": "ml.inference.v1", "model": "m", "x": {"a:b": "c:d"}, "y": "\u003a"}', None),
+    ],
+)
+def test_a_key_that_stands_twice_is_seen_however_colons_are_written(value: bytes, reason: str | None) -> None:
+    rejected: list[Rejected] = []
+    frames = list(frames_of([RawRecord("raw", "id", 0, 0, T0, value)], CONFIG, KEY, rejected))
+    assert [refusal.reason for refusal in rejected] == ([reason] if reason else [])
+    assert sum(block.rows for _, frame in frames for block in frame.blocks) == (not reason)
 
 
 def test_an_unknown_format_is_refused_at_the_start_by_name() -> None:

@@ -15,10 +15,11 @@ from drills.plan import Plan
 from drills.play import play
 from streams.capture_file import Captured, write_capture
 from streams.chain import Chain
+from streams.cli.traffic import replay as replay_command
 from streams.clients import topic_name
 from streams.intake.core import frames_of
 from streams.raw_events import Events, merged
-from streams.recheck import EXACT, Incident, incidents_of, recheck, recheck_incidents
+from streams.recheck import EXACT, Incident, compared_incidents, incidents_of, recheck, recheck_incidents
 from streams.replay import Replay, replay_captured, replay_file, replay_raw
 from streams.replay_report import lines
 from tocsin.config import Config, Detection, RawTopic
@@ -188,6 +189,25 @@ def test_frames_readings_and_signals_lead_to_what_was_captured_byte_for_byte() -
 
 def test_raw_records_lead_to_the_incidents_that_the_captured_alerts_tell_of() -> None:
     assert recheck_incidents(run(), CONFIG, DEVELOPMENT_KEY) == (Counter(), Counter())
+
+
+def test_a_checked_capture_is_followed_from_raw_records_to_incidents_with_the_deployments_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_capture(tmp_path / "capture", run())
+    (tmp_path / "tocsin.toml").write_text(
+        'clock = "event"\n[detection]\nshards = 2\n[[topic]]\nname = "events"\nformat = "canonical"\n', encoding="utf-8"
+    )
+    file, config = tmp_path / "capture", str(tmp_path / "tocsin.toml")
+    told = []
+    for keyed, exit_code in ((False, Exit.OK), (True, Exit.CHECK_FAILED)):
+        monkeypatch.setenv("TOCSIN_KEY", "ab" * 32)
+        assert replay_command(file, check=True, keyed=keyed, config=config, as_json=True) == exit_code
+        told.append([topic["topic"] for topic in orjson.loads(capsys.readouterr().out)["topics"]])
+    assert told == [[*EXACT], [*EXACT, "incidents"]]
+    compared = compared_incidents(run(), CONFIG, DEVELOPMENT_KEY)
+    assert (compared.topic, compared.equal) == ("incidents", True)
+    assert compared.captured == compared.recomputed > 0
 
 
 def test_an_incident_nobody_was_told_of_is_missing() -> None:
