@@ -32,7 +32,7 @@ QUICK: Final = 20
 EVENTS: Final[dict[Part, int]] = {
     Part.LIGHT: 800_000,
     Part.FULL: 800_000,
-    Part.MANY: 160_000,
+    Part.MANY: 240_000,
     Part.LATENCY: 160_000,
     Part.RSS: 10_000_000,
     Part.STEPS: 200_000,
