@@ -149,23 +149,25 @@ def pace(table: CallerTable, slots: Ints, ts: Ints, usual: Usual) -> Pace:
         ts: int64 (calls,), event times, Unix milliseconds, in ledger order within a caller.
         usual: of the model, settled for the current tick.
     """
-    starts = np.flatnonzero(np.concatenate(([True], slots[1:] != slots[:-1])))
-    sizes = np.diff(starts, append=len(slots))
+    number = np.arange(len(slots))
+    begins = np.ones(len(slots), np.bool_)
+    np.not_equal(slots[1:], slots[:-1], out=begins[1:])
+    starts = begins.nonzero()[0]
+    sizes = np.append(starts[1:], len(slots)) - starts
     mine = slots[starts]
     callers = take(table.records, mine)
     stale = np.flatnonzero(callers["at"] != usual.tick)
     if len(stale):
         put(callers, stale, refreshed(take(callers, stale), usual))
     step_us: NDArray[Any] = callers["step_us"]
-    group = np.repeat(np.arange(len(mine)), sizes)
+    group = np.cumsum(begins) - 1
     time_us = _running_max(ts * 1000, callers["last_us"], group)
-    number = np.arange(len(slots))
-    each_us = step_us[group]
-    lead = (number - starts[group]) * each_us
+    each_us, begin = step_us[group], starts[group]
+    lead = (number - begin) * each_us
     due_us = _running_max(time_us - lead, callers["due_us"], group) + lead + each_us
     ahead = due_us - time_us
     idle = np.maximum.accumulate(np.where(ahead == each_us, number, -1))
-    idle = np.where(idle >= starts[group], idle, -1)
+    idle = np.where(idle >= begin, idle, -1)
     peak = np.minimum(np.maximum.reduceat(ahead, starts) / step_us, BURST_MOST)
     excess = (ahead > usual.burst * each_us) & usual.armed
     return Pace(mine, callers, starts, sizes, group, time_us, due_us, excess, idle, peak)

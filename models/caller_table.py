@@ -138,9 +138,9 @@ class CallerTable:
         return slots, len(keys)
 
     def _reset(self, slot: int, key: int) -> None:
-        self.key[slot], self.minute[slot], self.seen[slot], self.held[slot] = key, -1, 0.0, 0.0
-        for column in self.data.values():
-            column[slot] = 0
+        if self.key[slot]:
+            _opaque(self.records)[slot] = bytes(self.records.itemsize)
+        self.key[slot], self.minute[slot] = key, -1
 
     def _weakest(self, home: int, minute: int) -> int:
         ways = slice(home, home + WAYS)

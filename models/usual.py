@@ -97,10 +97,10 @@ class Usual(msgspec.Struct, array_like=True):
 
     def ticks(self, high_ms: NDArray[np.int64]) -> NDArray[np.int64]:
         """Returns when stock was last to be taken at these furthest event times."""
-        ticks = high_ms // TICK_MS
+        ticks: NDArray[np.int64] = high_ms // TICK_MS
         first = self.first_tick if self.first_tick >= 0 else int(ticks[0])
-        full: NDArray[np.int64] = np.where(ticks < first + YOUNG_MIN * TICKS_PER_MIN, ticks, ticks - ticks % TICKS_PER_MIN)
-        return full
+        young = first + YOUNG_MIN * TICKS_PER_MIN
+        return ticks if ticks[-1] < young else np.where(ticks < young, ticks, ticks - ticks % TICKS_PER_MIN)
 
     def settle(self, tick: int, table: CallerTable) -> None:
         """Takes stock at a tick that lies above the last one."""
@@ -111,7 +111,8 @@ class Usual(msgspec.Struct, array_like=True):
         self.tick = tick
         age = tick - self.first_tick
         self.grace = max(1.0, GRACE_TICKS / max(age, 1))
-        mine = np.flatnonzero(table.data["model"] == self.number)[:SAMPLE]
+        used = table.key.nonzero()[0]
+        mine = used[table.data["model"][used] == self.number][:SAMPLE]
         if not self.armed and any(age >= t and self.rows >= rows and len(mine) >= callers for t, rows, callers in ARM):
             self.armed_tick = tick
         if len(mine) < FEWEST:
