@@ -15,8 +15,11 @@ import msgspec
 
 from bench.events import Traffic, records
 from bench.frames import MODEL, SOURCE, Cut, cuts, frame_of
+from models.adwin import Adwin
 from models.detector import Entry, Seat
+from models.page_hinkley import PageHinkley
 from models.registry import DETECTORS
+from models.sampling import Sampler
 from streams.intake.core import Core
 from streams.ledger import Ledger
 from streams.stage.machine import Record
@@ -30,6 +33,8 @@ from tocsin.rows import rows_of
 ROWS: Final = (512, 128, 32)
 PASSES: Final = 3
 CONFIG: Final = Config(topic=(RawTopic(SOURCE.topic, "canonical"),), detection=Detection(shards=1, groups=1))
+ON_EVERY_ROW: Final = frozenset({"adwin", "page_hinkley"})
+"""Detectors that the peers feed every event and Tocsin a sample; timed both ways, so that the difference can be seen."""
 
 Run = Callable[[], object]
 
@@ -71,6 +76,8 @@ def _steps(traffic: Traffic, rows: int) -> Iterator[tuple[str, str, Run]]:
     for name, entry in DETECTORS.items():
         if entry.stage == "sense":
             yield "sense", name, partial(_detector, entry, pieces)
+        if name in ON_EVERY_ROW:
+            yield "sense", f"({name}, were it to read every row)", partial(_detector, entry, pieces, whole=True)
     yield "sense", "watermarks and clock", partial(_ledger, pieces)
     for stage, inputs in (("sense", values), ("judge", readings), ("triage", signals)):
         yield stage, "the whole fold", partial(_through, stage, inputs)
@@ -110,8 +117,11 @@ def _ledger(pieces: list[Cut]) -> None:
         ledger.advance(frame, [ledger.fresh(rows, ledger.watermarks(frame))])
 
 
-def _detector(entry: Entry, pieces: list[Cut]) -> None:
+def _detector(entry: Entry, pieces: list[Cut], *, whole: bool = False) -> None:
     detector = entry.build(Seat(model=MODEL))
+    if whole:
+        assert isinstance(detector, Adwin | PageHinkley)
+        detector.sampler = Sampler(10**9)
     now = 0
     for piece in pieces:
         detector.observe(piece.rows, Clock(now, now, 0))
