@@ -52,11 +52,15 @@ def goals(view: dict[str, Any]) -> Lines:
         ("alert p99, ms", latency.get("alert_p99"), 1_000.0),
     ]
     lines = [
-        [name, f"{value:.3g}", f"{most:.3g}", "yes" if value <= most else "no"]
+        [name, _short(value), _short(most), "yes" if value <= most else "no"]
         for name, value, most in measured
         if value is not None
     ]
     return [["goal", "measured", "at most", "met"], *lines]
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}" if value < 1_000 else f"{value:,.0f}"
 
 
 def _drawn(lines: Lines) -> str:
