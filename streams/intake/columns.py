@@ -1,7 +1,7 @@
-"""Columns: rows waiting for a frame, turned into numpy columns and then into one block.
+"""Columns: rows waiting for a frame, turned into the columns of one block.
 
-Rows wait as plain tuples (cheap to append one by one) or as `Columns` (cheap to append by the hundred, from a columnar batch).
-Both are turned into arrays once per block, because numpy's price is per call and not per row.
+Rows wait as plain tuples and become arrays once per block, because numpy's price is per call and not per row. That holds for
+columnar batches too: dealt out to shards, their columns are so short that arrays cost more than tuples.
 """
 
 from __future__ import annotations
@@ -74,62 +74,6 @@ Row = tuple[int, int, int | None, int, Known, Iterable[float | None], str, float
 latency_ms, status, texts); a plain tuple, because one is made per event."""
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Some rows of one schema. Two matrices, because numpy's price is per call.
-
-    Attributes:
-        whole: int64 (4, rows): the framer's source number, position, ts, flags.
-        real: float32 (3 + features, rows): confidence, latency_ms, status, then the values in the schema's written order.
-        callers: one per row.
-        labels: one per row.
-        texts: one tuple per row, as the schema's texts.
-    """
-
-    whole: NDArray[np.int64]
-    real: NDArray[np.float32]
-    callers: Sequence[Known]
-    labels: Sequence[str]
-    texts: Sequence[tuple[str, ...]]
-
-    def __len__(self) -> int:
-        """Returns the number of rows."""
-        return len(self.callers)
-
-    def ordered(self, order: NDArray[np.int64]) -> Columns:
-        """Returns the same rows in another order."""
-        rows = order.tolist()
-        return Columns(
-            self.whole[:, order],
-            self.real[:, order],
-            [self.callers[row] for row in rows],
-            [self.labels[row] for row in rows],
-            [self.texts[row] for row in rows],
-        )
-
-    def between(self, start: int, end: int) -> Columns:
-        """Returns the rows in [start, end)."""
-        return Columns(
-            self.whole[:, start:end],
-            self.real[:, start:end],
-            self.callers[start:end],
-            self.labels[start:end],
-            self.texts[start:end],
-        )
-
-
-def columns_of(rows: list[Row], features: int) -> Columns:
-    """Returns the rows as columns."""
-    source, position, claimed, append, callers, values, labels, confidence, latency, status, texts = zip(*rows, strict=True)
-    whole = np.empty((4, len(rows)), np.int64)
-    whole[0], whole[1] = source, position
-    whole[2], whole[3] = event_time(claimed, np.array(append, np.int64))
-    real = np.empty((3 + features, len(rows)), np.float32)
-    real[0], real[1], real[2] = np.array(confidence, np.float32), np.array(latency, np.float32), status
-    real[3:] = np.array(list(chain.from_iterable(values)), np.float32).reshape(len(rows), features).T
-    return Columns(whole, real, callers, labels, texts)
-
-
 def event_time(claimed: Sequence[int | None], append: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """Returns (ts, flags): the claimed time where it stands within 5 minutes of the append time, else the append time."""
     if None in claimed:
@@ -143,62 +87,58 @@ def event_time(claimed: Sequence[int | None], append: NDArray[np.int64]) -> tupl
     return np.where(skewed, append, times), flags
 
 
-def joined(pieces: list[Columns]) -> Columns:
-    """Returns the pieces as one, in their order."""
-    if len(pieces) == 1:
-        return pieces[0]
-    return Columns(
-        np.concatenate([piece.whole for piece in pieces], axis=1),
-        np.concatenate([piece.real for piece in pieces], axis=1),
-        list(chain.from_iterable(piece.callers for piece in pieces)),
-        list(chain.from_iterable(piece.labels for piece in pieces)),
-        list(chain.from_iterable(piece.texts for piece in pieces)),
-    )
-
-
-def block_of(schema: Schema, columns: Columns, numbers: dict[int, int]) -> Block:
+def block_of(schema: Schema, rows: list[Row], numbers: dict[int, int]) -> Block:
     """Returns the wire block.
 
     Args:
         schema: of the rows.
-        columns: the rows.
+        rows: one at least.
         numbers: the framer's source number → index in the frame's sources.
     """
+    source, position, claimed, append, callers, values, names, confidence, latency, status, texts = zip(*rows, strict=True)
+    ts, flags = event_time(claimed, np.array(append, np.int64))
     hashes: dict[int, int] = {}
-    codes = [hashes.setdefault(known.hash, len(hashes)) for known in columns.callers]
-    callers = dict(zip(codes, columns.callers, strict=True))
+    codes = [hashes.setdefault(known.hash, len(hashes)) for known in callers]
+    known = dict(zip(codes, callers, strict=True))
     labels: dict[str, int] = {}
-    label = np.array([labels.setdefault(name, len(labels)) for name in columns.labels], "<u2")
-    whole, real = columns.whole, columns.real
-    values = real[3:]
-    if schema.written != schema.features:
-        values = values[[schema.written.index(name) for name in schema.features]]
-    texts = zip(schema.texts, zip(*columns.texts, strict=True), strict=True) if schema.texts else ()
+    label = [labels.setdefault(name, len(labels)) for name in names]
+    columns = zip(schema.texts, zip(*texts, strict=True), strict=True) if schema.texts else ()
     return Block(
         kind=schema.kind,
         model=schema.model,
         features=schema.features,
-        rows=len(columns),
-        source=_local(whole[0], numbers).tobytes(),
-        position=whole[1].astype("<i8").tobytes(),
-        ts=whole[2].astype("<i8").tobytes(),
-        flags=whole[3].astype("u1").tobytes(),
+        rows=len(rows),
+        source=_local(source, numbers).tobytes(),
+        position=np.array(position, "<i8").tobytes(),
+        ts=ts.astype("<i8").tobytes(),
+        flags=flags.tobytes(),
         caller=np.array(codes, "<u2").tobytes(),
-        callers=tuple((callers[code].id, callers[code].id_kind) for code in range(len(hashes))),
+        callers=tuple((known[code].id, known[code].id_kind) for code in range(len(hashes))),
         hashes=np.array(list(hashes), "<u8").tobytes(),
-        values=np.ascontiguousarray(values, "<f4").tobytes(),
-        confidence=real[0].astype("<f4").tobytes(),
-        latency_ms=real[1].astype("<f4").tobytes(),
-        status=real[2].astype("<i2").tobytes(),
-        label=label.tobytes(),
+        values=_values(schema, values).tobytes(),
+        confidence=np.array(confidence, "<f4").tobytes(),
+        latency_ms=np.array(latency, "<f4").tobytes(),
+        status=np.array(status, "<i2").tobytes(),
+        label=np.array(label, "<u2").tobytes(),
         labels=tuple(labels),
-        text={name: join_texts([text.encode() for text in column]) for name, column in texts},
+        text={name: join_texts([text.encode() for text in column]) for name, column in columns},
     )
 
 
-def _local(source: NDArray[np.int64], numbers: dict[int, int]) -> NDArray[np.uint8]:
+def _values(schema: Schema, values: Sequence[Iterable[float | None]]) -> NDArray[np.float32]:
+    """Returns "<f4" (features, rows), features sorted, missing values NaN."""
+    shape = (len(values), len(schema.written))
+    try:
+        found = np.fromiter(chain.from_iterable(values), "<f4", shape[0] * shape[1])
+    except TypeError:  # None among them, which `fromiter` cannot read and `array` can, at twice the cost
+        found = np.array(list(chain.from_iterable(values)), "<f4")
+    columns = found.reshape(shape).T
+    if schema.written != schema.features:
+        columns = columns[[schema.written.index(name) for name in schema.features]]
+    return np.ascontiguousarray(columns)
+
+
+def _local(source: Sequence[int], numbers: dict[int, int]) -> NDArray[np.uint8]:
     if len(numbers) == 1:
         return np.zeros(len(source), np.uint8)
-    lookup = np.zeros(max(numbers) + 1, np.uint8)
-    lookup[list(numbers)] = list(numbers.values())
-    return lookup[source]
+    return np.array([numbers[number] for number in source], np.uint8)

@@ -14,11 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-import numpy as np
-
-from streams.intake.columns import Columns, Known, Row, Schema, block_of, columns_of, joined, schema_of
+from streams.intake.columns import Known, Row, Schema, block_of, schema_of
 from tocsin.event import ControlEvent, InferenceEvent, LabelEvent, Source, position_of
-from tocsin.frame import FRAME_VERSION, HASH, MAX_BYTES, MAX_ROWS, Block, Control, Frame, Gap, Tick
+from tocsin.frame import FRAME_VERSION, HASH, MAX_BYTES, MAX_ROWS, Control, Frame, Gap, Tick
 from tocsin.ids import caller_hash, shard_of
 from tocsin.rows import category_code
 
@@ -40,23 +38,13 @@ class Layout(NamedTuple):
     get: Callable[[Sequence[Any]], tuple[Any, ...]] | None
 
 
-class _Pile:
-    """Rows of one schema waiting in one shard."""
-
-    __slots__ = ("pieces", "rows")
-
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-        self.pieces: list[Columns] = []
-
-
 class _Shard:
     """One FIFO buffer."""
 
     __slots__ = ("bytes", "piles", "rows", "sources")
 
     def __init__(self) -> None:
-        self.piles: dict[Schema, _Pile] = {}
+        self.piles: dict[Schema, list[Row]] = {}
         self.sources: set[int] = set()
         self.rows = 0
         self.bytes = 0
@@ -128,21 +116,22 @@ class Framer:
         pile = shard.piles.get(schema)
         if pile is None or shard.rows >= MAX_ROWS or shard.bytes + cost > MAX_BYTES or row[0] not in shard.sources:
             pile = self._prepared(known.shard, schema, row[0], cost)
-        pile.rows.append(row)
+        pile.append(row)
         shard.rows += 1
         shard.bytes += cost
 
-    def _prepared(self, number: int, schema: Schema, source: int, cost: int) -> _Pile:
+    def _prepared(self, number: int, schema: Schema, source: int, cost: int) -> list[Row]:
         """Returns the pile to add to, after cutting a frame where rows, bytes or sources would not fit."""
         shard = self._shards[number]
         crowded = source not in shard.sources and len(shard.sources) >= MAX_SOURCES
         if crowded or shard.rows >= MAX_ROWS or shard.bytes + schema.size + cost > MAX_BYTES:
             self.flush(number)
         shard.sources.add(source)
-        return shard.piles.get(schema) or self._pile(shard, schema)
+        pile = shard.piles.get(schema)
+        return self._pile(shard, schema) if pile is None else pile
 
-    def _pile(self, shard: _Shard, schema: Schema) -> _Pile:
-        pile = shard.piles[schema] = _Pile()
+    def _pile(self, shard: _Shard, schema: Schema) -> list[Row]:
+        pile = shard.piles[schema] = []
         shard.bytes += schema.size
         return pile
 
@@ -164,30 +153,6 @@ class Framer:
         extra = 4 * len(event.label) + sum(len(text.encode()) for text in texts)
         position = position_of(offset, row)
         self.add(layout.schema, (source, position, event.ts, append_ms, known, values, event.label, *measured, texts), extra)
-
-    def add_columns(self, schema: Schema, source: int, columns: Columns) -> None:
-        """Takes many rows of one raw partition at once, each to its caller's shard."""
-        shards = np.array([known.shard for known in columns.callers])
-        order = np.argsort(shards, kind="stable")
-        columns = columns.ordered(order)
-        ends = np.searchsorted(shards[order], np.arange(len(self._shards)), side="right").tolist()
-        cost = schema.row_size + max(known.size for known in columns.callers) + 4 * max(map(len, columns.labels))
-        for number, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
-            while start < end:
-                start += self._take(number, schema, source, columns.between(start, end), cost)
-
-    def _take(self, number: int, schema: Schema, source: int, columns: Columns, cost: int) -> int:
-        """Returns how many of the rows, at least one, fitted into the shard's present buffer."""
-        pile = self._prepared(number, schema, source, cost)
-        shard = self._shards[number]
-        room = max(1, min(MAX_ROWS - shard.rows, (MAX_BYTES - shard.bytes) // cost, len(columns)))
-        if pile.rows:
-            pile.pieces.append(columns_of(pile.rows, len(schema.features)))
-            pile.rows = []
-        pile.pieces.append(columns.between(0, room))
-        shard.rows += room
-        shard.bytes += cost * room
-        return room
 
     def layout(self, kind: str, model: str, names: tuple[str, ...], texts: tuple[str, ...]) -> Layout:
         """Returns where rows with these wire names, in this order, belong.
@@ -252,16 +217,11 @@ class Framer:
     ) -> None:
         shard = self._shards[number]
         numbers = {source: index for index, source in enumerate(sources)}
-        blocks = tuple(_block(schema, pile, numbers) for schema, pile in shard.piles.items())
+        blocks = tuple(block_of(schema, rows, numbers) for schema, rows in shard.piles.items())
         named = tuple(self.sources[source] for source in sources)
         frame = Frame(FRAME_VERSION, number, len(self._shards), HASH, named, blocks, ticks, controls, gaps)
         self.cut.append((number, frame))
         shard.piles, shard.sources, shard.rows, shard.bytes = {}, set(), 0, 0
-
-
-def _block(schema: Schema, pile: _Pile, numbers: dict[int, int]) -> Block:
-    pieces = [*pile.pieces, columns_of(pile.rows, len(schema.features))] if pile.rows else pile.pieces
-    return block_of(schema, joined(pieces), numbers)
 
 
 def _wire(features: dict[str, float | str | None]) -> dict[str, float | None]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
+from itertools import repeat
 from typing import Any, Final
 
 import msgspec
-import numpy as np
 from msgspec.structs import astuple
 
 from streams.intake.check import checked_id, checked_label, feature, feature_name, model_id, parsed_model
-from streams.intake.columns import Columns, Known, Row, Schema, event_time
+from streams.intake.columns import Known, Row, Schema
 from streams.intake.document import MAX_BATCH_ROWS, documents
 from streams.intake.envelope import Envelope, envelope_of
 from streams.intake.formats import canonical
@@ -61,7 +61,7 @@ class Quick:
                 event = envelope.decode(value)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 continue
-            if not envelope.each_key_once(event, value):
+            if (envelope.names is None or value.count(b":") != envelope.keys) and not envelope.each_key_once(event, value):
                 return 0
             if envelope is not self._envelopes[0]:
                 self._envelopes.remove(envelope)
@@ -151,24 +151,20 @@ class Quick:
         key = ((), True, event.model.namespace, event.model.name, event.model.version, *names)
         layout = self._layouts.get(key) or self._learn_layout(key, event.model, names, (), silent=True)
         recall, kind = self._framer.young.get, caller.id_kind
-        whole = np.empty((4, rows), np.int64)
-        whole[0] = source
-        whole[1] = np.arange(rows) + position_of(offset, 0)
-        whole[2], whole[3] = event_time(claimed, np.full(rows, append_ms, np.int64))
+        known = [recall((name, kind)) or self._meet(name, kind) for name in ids]
+        labels = [self._labels[name] if name in self._labels else self._learn_label(name) for name in labels]
+        first = position_of(offset, 0)
+        judged: Iterable[int] = repeat(append_ms)
+        if self._judged_ms is not None:
+            judged = [self._judged_ms(source, append_ms, ts) for ts in claimed]
         values = tuple(event.features.values())
-        if layout.get is not None:
-            values = layout.get(values)
-        real = np.empty((3 + len(layout.schema.written), rows), np.float32)
-        for index, column in enumerate((scores, latencies, statuses, *values)):
-            real[index] = column
-        columns = Columns(
-            whole,
-            real,
-            [recall((name, kind)) or self._meet(name, kind) for name in ids],
-            [self._labels[name] if name in self._labels else self._learn_label(name) for name in labels],
-            [()] * rows,
-        )
-        self._framer.add_columns(layout.schema, source, columns)
+        columns = (
+            repeat(source), range(first, first + rows), claimed, judged, known,
+            zip(*(values if layout.get is None else layout.get(values)), strict=True),
+            labels, scores, latencies, statuses, repeat(()),
+        )  # fmt: skip
+        for row in zip(*columns, strict=False):
+            self._add(layout.schema, row, 4 * len(row[6]))
         return rows
 
     def _meet(self, caller_id: str, id_kind: str) -> Known:
