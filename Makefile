@@ -60,7 +60,6 @@ chaos: $(READY) ## a hundred kills on a real Kafka, then an independent verifier
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 bench: $(READY) ## cost per event against naive Faust and Quix Streams, both with River
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m bench $(ARGS)
 
 clean: ## remove what these commands made

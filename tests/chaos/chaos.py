@@ -32,6 +32,7 @@ KEY = bytes(range(32))
 SHARDS, GROUPS = 4, 2
 STEP_S = 0.05
 DRAIN_S = 240.0
+SAMPLE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,9 @@ class Plan:
     """
 
     events: int = 100_000
-    rate: float = 2_500.0
+    rate: float = 1_600.0
     kills: int = 12
-    gap_s: tuple[float, float] = (0.5, 3.5)
+    gap_s: tuple[float, float] = (0.3, 6.0)
     broker_outages_s: tuple[float, ...] = (3.0,)
     recreate: bool = True
     second_worker: bool = True
@@ -73,6 +74,7 @@ class Deployment:
     children: list[Child] = field(default_factory=list)
     fed: Fed = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
+    next_sample: float = 0.0
 
     def __post_init__(self) -> None:
         """Prepares topics, configuration files and processes; starts nothing."""
@@ -155,7 +157,6 @@ class Deployment:
         self.rng.shuffle(faults)
         for fault in faults:
             self._wait(self.rng.uniform(*plan.gap_s))
-            self._sample()
             self._strike(fault)
             if feeder.poll() not in (None, 0):
                 raise RuntimeError(f"the feeder failed with {feeder.returncode}")
@@ -179,10 +180,14 @@ class Deployment:
             self.kafka.start()
 
     def _wait(self, seconds: float) -> None:
+        """Lets time pass, as the supervisor would, and looks at commits now and then."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             for child in self.children:
                 child.tend()
+            if time.monotonic() >= self.next_sample and self.kafka.alive:
+                self._sample()
+                self.next_sample = time.monotonic() + SAMPLE_S
             time.sleep(STEP_S)
 
     def _drain(self, raw: str | None) -> None:
