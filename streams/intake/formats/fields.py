@@ -56,10 +56,15 @@ def translated(document: Document, topic: RawTopic) -> Document:
     plan = _plan(tuple(topic.fields.items()))
     found = dict(plan.constants)
     for name, keys in plan.paths:
-        found[name] = _at(document, keys)
+        node: Any = document
+        for key in keys:
+            node = node.get(key) if type(node) is dict else _element(node, key)
+        found[name] = node
     features = found.get("features")
     if plan.features and (features is None or isinstance(features, dict)):
-        features = {**(features or {}), **{feature: found[name] for name, feature in plan.features}}
+        features = dict(features or {})
+        for name, feature in plan.features:
+            features[feature] = found[name]
     caller = found.get("caller")
     return {
         "schema": canonical.SCHEMA,
@@ -99,21 +104,14 @@ def _plan(fields: tuple[tuple[str, str], ...]) -> _Plan:
     )
 
 
-def _at(node: Any, keys: tuple[str, ...]) -> Any:
-    for key in keys:
-        if type(node) is dict:
-            node = node.get(key)
-        elif isinstance(node, list) and key.isdecimal() and int(key) < len(node):
-            node = node[int(key)]
-        else:
-            return None
-    return node
+def _element(node: Any, key: str) -> Any:
+    """Returns the element of an array that a key counts out; None where there is none."""
+    return node[int(key)] if isinstance(node, list) and key.isdecimal() and int(key) < len(node) else None
 
 
 def _scaled(found: Document, name: str, seconds: str, low: float) -> Any:
-    if found.get(seconds) is None:
-        return found.get(name)
-    return number(found[seconds], seconds, low / 1000, MAX_EXACT / 1000) * 1000
+    value = found.get(seconds)
+    return found.get(name) if value is None else number(value, seconds, low / 1000, MAX_EXACT / 1000) * 1000
 
 
 def _model(found: Document) -> Any:
