@@ -32,6 +32,9 @@ MEMORY_MIN = DAY_MINUTES / np.log(2.0)
 PRIOR_MIN = 2.0
 """Minutes of the population's upper rate that stand in for a past not yet lived, for who was there first."""
 
+GRAINS = 65_536.0
+"""Of a call: a faded count is rounded to them, for then whole calls are added exactly, in whatever pieces they come."""
+
 KNOWN_MIN = 60.0
 PRIOR_TIMES = 6.0
 """For who came later they are so many times the minutes that the population had been watched, up to KNOWN_MIN of them."""
@@ -189,7 +192,7 @@ def refreshed(callers: NDArray[np.void], usual: Usual) -> NDArray[np.void]:
     before = np.where(new, usual.tick, callers["at"])
     callers["first"] = np.where(new, usual.tick, callers["first"])
     fade = np.exp2((before - usual.tick) / HALF_LIFE_TICKS)
-    callers["seen"] *= fade
+    callers["seen"] = np.rint(callers["seen"] * fade * GRAINS) / GRAINS
     callers["peak"] *= fade.astype(np.float32)
     step_us = np.rint(MINUTE_US / (SLACK * _usual_per_min(callers, usual))).astype(np.int64)
     now_us = usual.tick * TICK_US

@@ -64,6 +64,19 @@ def test_a_minute_after_the_first_call_a_flood_among_many_callers_is_named() -> 
     assert readings_of(crowd) == []
 
 
+@pytest.mark.parametrize("size", [1, 7, 4_096])
+def test_a_cold_start_reads_the_same_however_it_is_cut(size: int) -> None:
+    rows = rows_at(*join(poisson(1, 2_000, 0.05, 75), steady(ATTACKER, 36, 30, 1_000), steady(ATTACKER + 1, 0.1, 5, 350)))
+    readings, states = [], []
+    for each in (size, 512):
+        detector = ProbeRate(alerts_per_month=2.0, shards=4)
+        readings.append([reading for block in cut(rows, each) for reading in detector.observe(block, Clock())])
+        states.append(detector.dump())
+    assert len(readings[0]) == 2
+    assert readings[0] == readings[1]
+    assert states[0] == states[1]
+
+
 def test_calls_of_the_last_ten_seconds_minute_ten_minutes_and_hour_are_told() -> None:
     (reading, *_) = readings_of(join(poisson(1, 500, 0.01, 4_200), steady(ATTACKER, 3_900.05, 1, 300)))
     spans = ("calls_10_s", "calls_1_min", "calls_10_min", "calls_60_min")
