@@ -69,9 +69,10 @@ class Quick:
             try:
                 if envelope.columnar:
                     return self._columns(event, source, offset, append_ms)
-                self._add(*self._row(event, envelope, source, offset << ROW_BITS, append_ms))
+                schema, row, extra = self._row(event, envelope, source, offset << ROW_BITS, append_ms)
             except RejectError:
                 return 0
+            self._add(schema, row if self._judged_ms is None else self._judged(row), extra)
             return 1
         return 0 if self._tries else self._typed(source, offset, append_ms, value)
 
@@ -94,9 +95,15 @@ class Quick:
             rows = [self._row(e, None, source, position_of(offset, row), append_ms) for row, e in enumerate(events)]
         except (RejectError, msgspec.ValidationError):
             return 0
-        for row in rows:
-            self._add(*row)
+        for schema, row, extra in rows:
+            self._add(schema, row if self._judged_ms is None else self._judged(row), extra)
         return len(rows)
+
+    def _judged(self, row: Row) -> Row:
+        """Returns the row with the time by which it is judged; only for one that is certain to be taken."""
+        source, _, claimed, append_ms, *_ = row
+        judged_ms = append_ms if self._judged_ms is None else self._judged_ms(source, append_ms, claimed)
+        return (*row[:3], judged_ms, *row[4:])
 
     def _row(
         self, event: Any, envelope: Envelope | None, source: int, position: int, append_ms: int
@@ -123,8 +130,6 @@ class Quick:
         known = self._framer.young.get((caller.id, caller.id_kind))
         if known is None:
             known = self._meet(caller.id, caller.id_kind)
-        if self._judged_ms is not None:
-            append_ms = self._judged_ms(source, append_ms, event.ts)
         schema, get = layout
         row = (
             source, position, event.ts, append_ms, known, values if get is None else get(values), label,

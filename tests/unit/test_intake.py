@@ -15,7 +15,7 @@ from streams.intake.decode import Row, decode
 from streams.intake.framer import MAX_SOURCES, Framer
 from streams.intake.quick import MAX_ENVELOPES, MAX_TRIES
 from streams.intake.record import RawRecord, Rejected
-from tocsin.config import Config, RawTopic
+from tocsin.config import Config, Detection, RawTopic
 from tocsin.errors import ConfigError
 from tocsin.event import InferenceEvent, LabelEvent, Source
 from tocsin.frame import MAX_BYTES, MAX_ROWS, Flag, Frame, encode_frame
@@ -301,6 +301,19 @@ def test_a_topic_of_more_kinds_of_records_than_are_tried_is_read_by_shortcuts_al
     assert careful_reads(monkeypatch, CONFIG, values) < 10
     values = [json_of(number, **{f"more{number}": 1.0}) for number in range(400)]
     assert careful_reads(monkeypatch, CONFIG, values) <= MAX_TRIES + MAX_ENVELOPES
+
+
+def test_a_refused_line_leaves_no_mark_on_the_clock_by_which_the_others_are_judged() -> None:
+    topic = RawTopic("raw", "json", model="m", fields={"caller": "id", "ts": "ts", "label": "label"})
+    lines = [{"id": "a"}, {"id": "a", "ts": T0}, {"id": "a", "ts": T0 + 1000, "label": "../"}, {"id": "a"}]
+    value = b"\n".join(map(orjson.dumps, lines))
+    for shortcuts in (True, False):
+        core = Core(Config(topic=(topic,), clock="event", detection=Detection(shards=1)), KEY, shortcuts=shortcuts)
+        core.feed(core.framer.number(Source("id", "raw", 0)), 0, T0, value)
+        core.framer.flush(0)
+        [(_, frame)], [refusal] = core.take()
+        assert (refusal.row, refusal.reason) == (2, "BAD_ID")
+        assert rows_of(frame.blocks[0], frame.sources).ts.tolist() == [0, T0, T0]
 
 
 def test_no_record_of_a_mapped_topic_needs_care(monkeypatch: pytest.MonkeyPatch) -> None:
