@@ -10,6 +10,8 @@ from streams.bank import Bank
 from streams.ledger import SECTION as LEDGER
 from streams.ledger import Ledger
 from streams.stage.machine import Outputs
+from streams.tallies import SECTION as TALLIES
+from streams.tallies import Tallies
 from tocsin.codec import pack
 from tocsin.config import Detection
 from tocsin.errors import VersionError
@@ -20,6 +22,9 @@ from tocsin.reading import Fault, Loss, Order, Reading, Readings, Tally
 from tocsin.rows import Rows, rows_of
 from tocsin.state import Sections
 
+News = tuple[tuple[Order, ...], tuple[Fault, ...], tuple[Loss, ...]]
+"""What is passed on unjudged: orders, faults, losses."""
+
 
 class SenseFold:
     """One shard's ledger marks and detectors.
@@ -29,6 +34,7 @@ class SenseFold:
         settings: shards, groups, budgets.
         ledger: what is applied, what time it is.
         bank: the detectors.
+        tallies: what judge has not been told yet.
     """
 
     def __init__(self, shard: int, settings: Detection, detectors: Mapping[str, Entry] = DETECTORS) -> None:
@@ -38,43 +44,47 @@ class SenseFold:
         self.settings = settings
         self.ledger = Ledger()
         self.bank = Bank(shard, settings, live)
+        self.tallies = Tallies()
 
     def apply(self, body: bytes, where: str) -> Outputs:
         """Returns one readings record per group of models that the frame says something to."""
         frame = self._checked(decode_frame(body, where), where)
         watermarks = self.ledger.watermarks(frame)
         blocks = [self.ledger.fresh(rows_of(block, frame.sources), watermarks) for block in frame.blocks]
+        events = [rows for rows in blocks if len(rows) and rows.kind == "inference"]
         orders = self._orders(frame, self.ledger.fresh_controls(frame, watermarks))
-        readings, faults = self._observe([rows for rows in blocks if len(rows)], where)
+        readings, faults = self._observe(events, where)
         idle = self.ledger.advance(frame, blocks)
         if frame.ticks:
             faults += self.bank.tick(self.ledger.clock, where)
         faults += [self._idle_fault(source, where) for source in idle]
-        tallies = [_tally(rows) for rows in blocks if len(rows) and rows.kind == "inference"]
-        return Outputs(self._address(frame, readings, tallies, orders, faults))
+        for rows in events:
+            self.tallies.add(_tally(rows))
+        news = (tuple(orders), tuple(faults), tuple(self._losses(frame)))
+        if not (readings or any(news) or frame.ticks) and self.tallies.may_wait(sum(len(rows) for rows in events)):
+            return Outputs()
+        return Outputs(self._address(readings, news, everyone=bool(frame.ticks)))
 
-    def _observe(self, blocks: list[Rows], where: str) -> tuple[list[Reading], list[Fault]]:
+    def _observe(self, events: list[Rows], where: str) -> tuple[list[Reading], list[Fault]]:
         readings: list[Reading] = []
         faults: list[Fault] = []
-        for rows in blocks:
-            if rows.kind == "inference":
-                seen, broken = self.bank.observe(rows, self.ledger.clock, where)
-                readings += seen
-                faults += broken
+        for rows in events:
+            seen, broken = self.bank.observe(rows, self.ledger.clock, where)
+            readings += seen
+            faults += broken
         return readings, faults
 
-    def _address(
-        self, frame: Frame, readings: list[Reading], tallies: list[Tally], orders: list[Order], faults: list[Fault]
-    ) -> dict[int, bytes]:
+    def _address(self, readings: list[Reading], news: News, *, everyone: bool) -> dict[int, bytes]:
+        """Returns group → record; group 0 alone is told the news, `everyone` is told at least the time."""
         groups = self.settings.groups
-        losses = self._losses(frame)
+        tallies = self.tallies.take()
         onward = {}
         for group in range(groups):
             mine = tuple(reading for reading in readings if group_of(reading.model, groups) == group)
             counts = tuple(tally for tally in tallies if group_of(tally.model, groups) == group)
-            news = (tuple(orders), tuple(faults), tuple(losses)) if group == 0 else ((), (), ())
-            if mine or counts or any(news) or frame.ticks:
-                onward[group] = pack(Readings(self.shard, self.ledger.clock, mine, counts, *news))
+            told: News = news if group == 0 else ((), (), ())
+            if mine or counts or any(told) or everyone:
+                onward[group] = pack(Readings(self.shard, self.ledger.clock, mine, counts, *told))
         return onward
 
     def _checked(self, frame: Frame, where: str) -> Frame:
@@ -103,13 +113,14 @@ class SenseFold:
         return Fault(uid("idle", name, where), "ledger", "", where, self.ledger.clock.now_ms, text)
 
     def dump(self) -> Sections:
-        """Returns the ledger marks and every detector's state."""
-        return {LEDGER: self.ledger.dump(), **self.bank.dump()}
+        """Returns the ledger marks, the tallies held and every detector's state."""
+        return {LEDGER: self.ledger.dump(), TALLIES: self.tallies.dump(), **self.bank.dump()}
 
     def load(self, sections: Sections) -> list[str]:
         """Replaces the state; returns a line for every section that starts cold."""
         self.ledger.load(sections[LEDGER])
-        return self.bank.load({name: section for name, section in sections.items() if name != LEDGER})
+        self.tallies.load(sections[TALLIES])
+        return self.bank.load({name: section for name, section in sections.items() if name not in (LEDGER, TALLIES)})
 
 
 def _tally(rows: Rows) -> Tally:

@@ -92,6 +92,26 @@ def test_a_retention_gap_is_reported() -> None:
     assert [(loss.first, loss.last) for loss in readings[0].losses] == [(10, 19)]
 
 
+def test_under_load_tallies_wait_and_are_told_together() -> None:
+    fold = sense({})
+    told = []
+    for number in range(5):
+        onward = said(fold.apply(frame(rows(range(number * 512, number * 512 + 512))), f"frames-0@{number}"))
+        told += [tally.rows for readings in onward.values() for tally in readings.tallies]
+    assert told == [2048]
+    assert fold.tallies.held["prod/fraud@7"].rows == 512
+
+
+def test_tallies_that_wait_are_told_with_the_next_reading_or_tick() -> None:
+    fold, restored = sense({}), sense({})
+    assert said(fold.apply(frame(rows(range(400))), "frames-0@0")) == {}
+    restored.load(fold.dump())
+    ticked = said(restored.apply(frame(ticks=[(0, 9_000)]), "frames-0@1"))
+    assert [tally.rows for tally in ticked[0].tallies] == [400]
+    watching = sense()
+    assert [tally.rows for tally in said(watching.apply(frame(rows(range(400))), "frames-0@0"))[0].tallies] == [400]
+
+
 def test_a_faulty_detector_is_disabled_and_reported_while_the_rest_goes_on() -> None:
     fold = sense({"every_row": entry(EveryRow), "faulty": entry(Faulty, model=True)})
     first = said(fold.apply(frame(rows([0, 1, 2])), "frames-0@0"))
