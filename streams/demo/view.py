@@ -91,7 +91,7 @@ class Plain:
         ids = " ".join(seen.techniques)
         _line(
             f"[{clock(max(seen.time, seen.end))}] FINDING {seen.severity} {seen.kind} {ids} {seen.status}; who: {who}; "
-            f"since: {clock(seen.start)}; {seen.message} Proposed: {seen.advice}"
+            f"since: {clock(seen.start)}; {seen.message} What to do: {seen.advice}"
         )
 
     def close(self) -> None:
