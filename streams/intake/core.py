@@ -129,9 +129,12 @@ def frames_of(
     refusals = [] if rejected is None else rejected
     sparse, sparse_ms = (SPARSE, SPARSE_TICK_MS) if config.clock == "event" else (0, TICK_MS)
     now = ticked = fed = 0
+    numbers: dict[tuple[str, str, int], int] = {}
     for record in records:
-        source = core.framer.number(Source(record.topic_id, record.topic, record.partition))
-        core.feed(source, record.offset, record.append_ms, record.value)
+        source = numbers.get(record[:3], -1)
+        if source < 0:
+            source = numbers[record[:3]] = core.framer.number(Source(record.topic_id, record.topic, record.partition))
+        core.feed_run(source, (record[3:6],))
         now, fed = max(now, core.reached[source]), fed + 1
         if now and (not ticked or now - ticked >= (TICK_MS if fed >= sparse else sparse_ms)):
             ticked, fed = now, 0
