@@ -117,6 +117,8 @@ def envelope_of(document: Document, *, named: bool) -> Envelope | None:
         named: whether the names of its features may be made part of the shape, which is cheaper.
     """
     features = document.get("features", {})
+    if features is None:
+        return None
     columnar = any(isinstance(column, list) for column in features.values())
     if isinstance(document.get("caller"), dict) and "id" not in document["caller"]:
         return None

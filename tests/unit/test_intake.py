@@ -316,6 +316,16 @@ def test_a_refused_line_leaves_no_mark_on_the_clock_by_which_the_others_are_judg
         assert rows_of(frame.blocks[0], frame.sources).ts.tolist() == [0, T0, T0]
 
 
+def test_null_in_any_field_that_may_be_null_is_read_like_its_absence() -> None:
+    fields = ("event_id", "ts", "model", "caller", "features", "prediction", "latency_ms", "status", "prompt", "completion")
+    config = Config(topic=(RawTopic("raw", "canonical", model="prod/fraud@3"),))
+    records = [RawRecord("raw", "id", 0, n, T0, json_of(0, **{name: None})) for n, name in enumerate([*fields, *fields])]
+    rejected: list[Rejected] = []
+    frames = list(frames_of(records, config, KEY, rejected))
+    assert sum(block.rows for _, frame in frames for block in frame.blocks) == 2 * len(fields)
+    assert not rejected
+
+
 def test_no_record_of_a_mapped_topic_needs_care(monkeypatch: pytest.MonkeyPatch) -> None:
     topic = RawTopic("raw", "json", model="prod/fraud@3", fields={"caller": "who.id", "features": "x", "features.at": "at"})
     values = [orjson.dumps({"who": {"id": number}, "x": {"a": 1}, "at": "12:30", "other": [1]}) for number in range(20)]
