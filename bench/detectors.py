@@ -20,7 +20,7 @@ from tests.helpers.traffic import MODEL, START_MS, Times, Whos, cut, join, poiss
 from tocsin.clock import Clock
 from tocsin.reading import Reading
 
-FRESH = 1_000
+FRESH = 5_000
 """Seeds of unseen traffic begin here."""
 
 CLOCK = Clock()

@@ -7,7 +7,8 @@ every stocktaking (`usual.py`) and stands until the next, so blocks need not be 
 
 I follows from the usual rate: the caller's own past, filled up with the population's upper rate. Who was there when the model
 was first seen is believed on the first day: somebody must be. Who comes later is a stranger among known people, and its past
-outweighs them only after it has lasted several times as long as they had been watched.
+outweighs them only after it has lasted several times as long as they had been watched. Nobody is held to less than a stranger
+is: the average of a past holds nights and pauses, and an attacker could always come as a stranger.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from models import caller_windows
 from models.caller_table import CallerTable, put, take
 from models.caller_windows import MINUTE_US
-from models.usual import BURST_MOST, DAY_MINUTES, FLOOR_PER_MIN, TICK_MS, TICKS_PER_MIN, Usual
+from models.usual import BURST_MOST, DAY_MINUTES, TICK_MS, TICKS_PER_MIN, Usual
 
 TICK_US = TICK_MS * 1000
 HALF_LIFE_TICKS = float(DAY_MINUTES * TICKS_PER_MIN)
@@ -53,6 +54,7 @@ COLUMNS = {
     "at": "i4",  # tick of its last refresh
     "own": "f4",  # its own calls per minute so far
     "base": "f4",  # the same while the model was learning
+    "busy": "f4",  # the most calls in one hour, fading like its past
     "peak": "f4",  # the largest burst, calls, fading like its past
     "step_us": "i8",  # I
     "due_us": "i8",  # T
@@ -202,6 +204,7 @@ def refreshed(callers: NDArray[np.void], usual: Usual) -> NDArray[np.void]:
     callers["due_us"] = np.where(owed > 0.0, owing, np.where(new, 0, np.minimum(callers["due_us"], now_us)))
     callers["step_us"] = step_us
     callers["at"], callers["minute"], callers["model"] = usual.tick, usual.minute, usual.number
+    callers["busy"] = np.maximum(callers["busy"] * fade.astype(np.float32), caller_windows.this_hour(callers))
     caller_windows.roll(callers, before // TICKS_PER_MIN, usual.minute)
     return callers
 
@@ -222,5 +225,5 @@ def _usual_per_min(callers: NDArray[np.void], usual: Usual) -> NDArray[np.float6
     # While the population is hardly known it is given grace, and so is the short past of who was there first.
     rate = own * np.where(there_first, usual.grace, 1.0) + usual.per_min * usual.grace * prior / lived
     rate = np.minimum(rate, np.maximum(cap, callers["base"]))
-    usually: NDArray[np.float64] = np.maximum(rate, FLOOR_PER_MIN * usual.grace) * usual.surge
+    usually: NDArray[np.float64] = np.maximum(rate, usual.per_min * usual.grace) * usual.surge
     return usually

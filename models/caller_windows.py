@@ -33,6 +33,12 @@ COLUMNS = {
 Ints = NDArray[np.int64]
 
 
+def this_hour(callers: NDArray[np.void]) -> NDArray[np.int32]:
+    """Returns how many calls these callers made in the hour of their last call."""
+    calls: NDArray[np.int32] = callers["now_60"] + callers["now_1"]
+    return calls
+
+
 def roll(callers: NDArray[np.void], before: Ints, minute: int) -> None:
     """Moves the windows of these callers on.
 

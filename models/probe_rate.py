@@ -1,6 +1,7 @@
 """Probe rate: one caller asks far more often than it, or anyone, used to.
 
-Theory. A caller's usual rate is its own past, filled up with the upper quantile of the population while that past is short.
+Theory. A caller's usual rate is its own past, filled up with the upper quantile of the population while that past is short,
+and never below that quantile: an attacker could always come as a newcomer.
 Who comes after the model is armed is a stranger among known people: its own past gains weight only slowly, on the first day
 too, and carries it no further than CAP times that quantile, so that nobody trains it up. Real callers come in bursts, so SLACK
 times the usual rate, and a burst saved up at that rate, are free: a leaky bucket in the form of the generic cell rate algorithm

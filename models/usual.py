@@ -1,9 +1,10 @@
 """Usual: how fast the callers of one model usually ask, taken from a sample of the caller table at every full minute.
 
 The upper quantiles of what callers did, not their mean: a newcomer is held against nearly everyone, not against the typical
-one. The first places of the table hold a random sample of its callers, for a key's set is a hash. When all ask more than
-usual at once, a sale, everyone's allowance grows with the volume. Nothing moves between two full minutes of the model's own
-furthest event time, so the numbers do not depend on how rows were cut into frames.
+one, and against their busiest hours, for it is judged while it calls. The first places of the table hold a random sample of
+its callers, for a key's set is a hash. When all ask more than usual at once, a sale, everyone's allowance grows with the
+volume. Stock is taken when the model's own furthest event time fills a minute, in its first two minutes every ten seconds, and
+nothing moves in between, so the numbers do not depend on how rows were cut into frames.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Usual(msgspec.Struct, array_like=True):
         tick: the last one settled.
         high_ms: the furthest event time, Unix milliseconds.
         rows: seen so far.
-        per_min: the upper quantile of callers' own rates, calls per minute, ≥ FLOOR_PER_MIN.
+        per_min: the upper quantile of callers' own rates and of their busiest hours', calls per minute, ≥ FLOOR_PER_MIN.
         burst: calls that anyone may save up and make at once, in [BURST_FLOOR, BURST_MOST].
         surge: how many times as much as usual is asked by all together, in [1, SURGE_MOST].
         calls: within their callers' allowance in the current minute; what spills over must not raise the allowance.
@@ -117,7 +118,9 @@ class Usual(msgspec.Struct, array_like=True):
             self.armed_tick = tick
         if len(mine) < FEWEST:
             return
-        self.per_min = max(FLOOR_PER_MIN, _upper(table.data["own"][mine]))
+        # Averages hold nights and pauses; who is judged is calling.
+        rates = np.maximum(table.data["own"][mine], table.data["busy"][mine] / np.float32(60.0))
+        self.per_min = max(FLOOR_PER_MIN, _upper(rates))
         times = BURST_TIMES_LEARNING if self.learning else BURST_TIMES
         self.burst = min(max(BURST_FLOOR, times * _upper(table.data["peak"][mine])), BURST_MOST)
 

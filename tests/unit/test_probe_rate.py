@@ -95,8 +95,8 @@ def test_a_prober_hidden_among_many_one_shot_callers_is_named() -> None:
     assert readings[0].ts - START_MS - 3_900_000 <= 60 / 5 * 1_000
 
 
-def test_ten_times_its_own_past_is_found_when_nobody_else_does_that() -> None:
-    readings = readings_of(join(poisson(2, 200, 1 / 60, 15_000), steady(7, 10_800, 10 / 60, 700)))
+def test_fifteen_times_its_own_past_is_found_when_nobody_else_does_that() -> None:
+    readings = readings_of(join(poisson(2, 200, 1 / 60, 15_000), steady(7, 10_800, 15 / 60, 700)))
     assert callers_of(readings) == {"key_7"}
 
 
@@ -107,6 +107,12 @@ def test_twenty_calls_in_ten_seconds_after_hours_of_silence_are_passed_over() ->
 
 def test_callers_whose_rates_differ_a_thousandfold_are_passed_over() -> None:
     assert readings_of(sessions(4, 500, 1.0, 86_400, pareto=1.1, length=3, pause_s=10)) == []
+
+
+def test_callers_who_come_back_from_a_night_are_held_to_no_less_than_strangers() -> None:
+    day = [steady(who, 0, 8 / 60, 3_840) for who in range(40)]
+    next_day = [steady(who, 86_400 + 30 * who, 8 / 60, 3_840) for who in range(40)]
+    assert readings_of(join(poisson(3, 500, 0.002, 115_200), *day, *next_day)) == []
 
 
 def test_a_sale_that_triples_everyone_is_passed_over() -> None:
