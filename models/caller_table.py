@@ -98,11 +98,12 @@ class CallerTable:
         """
         homes = (keys * SPREAD) >> np.uint64(64 - self.sets.bit_length() + 1)
         base = homes.astype(np.int64) * WAYS
-        match = self.key[base[:, None] + np.arange(WAYS)] == keys[:, None]
-        found = match.any(axis=1)
-        slots = np.where(found, base + match.argmax(axis=1), -1)
+        match = self.key.reshape(-1, WAYS)[homes.view(np.int64)] == keys[:, None]
+        slots = base + match.argmax(axis=1)
+        found = self.key[slots] == keys
         if found.all():
             return slots, len(keys)
+        slots[~found] = -1
         return self._let_in(keys, base, slots, found, minute)
 
     def _let_in(

@@ -54,8 +54,10 @@ def roll(callers: NDArray[np.void], before: Ints, minute: int) -> None:
     for span in LONGER:
         calls = callers[f"now_{span}"] + passed
         gone = minute // span - before // span
-        callers[f"old_{span}"] = np.where(gone == 0, callers[f"old_{span}"], np.where(gone == 1, calls, 0))
-        callers[f"now_{span}"] = np.where(gone == 0, calls, 0)
+        if gone.any():
+            callers[f"old_{span}"] = np.where(gone == 0, callers[f"old_{span}"], np.where(gone == 1, calls, 0))
+            calls = np.where(gone == 0, calls, 0)
+        callers[f"now_{span}"] = calls
 
 
 def add(callers: NDArray[np.void], starts: Ints, sizes: Ints, time_us: Ints) -> None:
