@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
@@ -106,12 +108,16 @@ def _appended(brokers: str, topic: str, events: int) -> NDArray[np.int64]:
 
 
 def _readings(kafka: Kafka, appended: NDArray[np.int64], first: int) -> NDArray[np.float64]:
-    """Returns one latency per row at or after the raw offset `first`."""
-    sensed = {}
+    """Returns one latency per row at or after the raw offset `first`, to the readings record that tells of it.
+
+    Under load several frames share one record, so a frame's is the first of its shard that it caused or that came after.
+    """
+    sensed: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for record in whole(kafka.brokers, topic_name(kafka, "readings")):
         link = unpack(record.value, Link, record.where)
         if unpack(link.body, Readings, record.where).tallies:
-            sensed[link.source, link.offset] = record.append_ms
+            sensed[link.source].append((link.offset, record.append_ms))
+    told = {shard: sorted(records) for shard, records in sensed.items()}
     waits = []
     for record in whole(kafka.brokers, topic_name(kafka, "frames")):
         frame = decode_frame(record.value, record.where)
@@ -119,7 +125,11 @@ def _readings(kafka: Kafka, appended: NDArray[np.int64], first: int) -> NDArray[
             rows = rows_of(block, frame.sources)
             partition = np.array([source.partition for source in frame.sources])[rows.source]
             offset = rows.position >> ROW_BITS
-            wait = sensed[record.partition, record.offset] - appended[partition, offset]
+            told_of = told[record.partition]
+            after = bisect_left(told_of, (record.offset, 0))
+            if after == len(told_of):
+                continue
+            wait = told_of[after][1] - appended[partition, offset]
             waits.append(wait[offset >= first])
     return np.concatenate(waits).astype(np.float64)
 

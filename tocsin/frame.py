@@ -17,7 +17,7 @@ from tocsin.event import Source
 
 FRAME_VERSION = 1
 HASH = "blake2b-64"
-MAX_ROWS = 512
+MAX_ROWS = 1024
 MAX_BYTES = 512 * 1024
 
 

@@ -60,7 +60,7 @@ class Intake:
     def turn(self) -> None:
         """One round of the loop: read, frame, send, and once a second the rest."""
         framer = self._core.framer
-        for source, run in self._reader.read():
+        for source, run in self._reader.read(self._linger.poll_s):
             self._core.feed_run(framer.number(source), run)
             self._hooks.read(source.topic, len(run), (self._now_ms() - run[-1][1]) / 1000)
         self._send()

@@ -1,7 +1,7 @@
 """Linger: how long rows may wait for company. Pure; the caller brings the time.
 
 numpy's price is per block, so blocks of a few rows are dear. While they average fewer than 32 rows the wait grows in
-proportion, up to a quarter of a second: forty quiet models then cost what they must and latency stays bounded.
+proportion, up to three quarters of a second: forty quiet models then cost what they must and latency stays bounded.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 SHORTEST_S: Final = 0.050
-LONGEST_S: Final = 0.250
+LONGEST_S: Final = 0.750
 WANTED_ROWS: Final = 32
+POLL_PART: Final = 6
+"""Rows that may wait long are also read less often: a round of the loop has its price too."""
 _WEIGHT: Final = 0.1
 
 
@@ -25,6 +27,11 @@ class Linger:
         """Starts with the shortest wait and nobody waiting."""
         self.wait_s = SHORTEST_S
         self._since: list[float | None] = [None] * shards
+
+    @property
+    def poll_s(self) -> float:
+        """How long one round of the loop may wait for records, seconds."""
+        return self.wait_s / POLL_PART
 
     def waits(self, shard: int, rows: int, now: float) -> bool:
         """Returns whether the shard must be flushed now.

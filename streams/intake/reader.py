@@ -24,8 +24,6 @@ from tocsin.errors import BrokerError, Exit
 from tocsin.event import Source
 
 BATCH: Final = 1000
-POLL_S: Final = 0.008
-"""`consume` waits its whole time when the batch does not fill, so this is latency."""
 REQUEST_S: Final = 10.0
 _GONE: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION})  # noqa: SLF001
 _DENIED: Final = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED})
@@ -92,13 +90,13 @@ class Reader:
         )
         self._consumer.subscribe(sorted(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
 
-    def read(self) -> list[tuple[Source, Run]]:
-        """Returns what has arrived within `POLL_S`, by raw partition.
+    def read(self, wait_s: float) -> list[tuple[Source, Run]]:
+        """Returns what has arrived within `wait_s`, by raw partition; less when a batch is full, never less otherwise.
 
         Raises:
             BrokerError: Kafka refuses us.
         """
-        messages: list[Any] = self._consumer.consume(BATCH, POLL_S)
+        messages: list[Any] = self._consumer.consume(BATCH, wait_s)
         if self._mixed:
             self._mixed = False
             if self._sources:

@@ -19,7 +19,7 @@ from bench.results import Result
 from bench.saturation import Saturation, TocsinCost, cost_of
 from bench.steps import ROWS, Step
 from tocsin.event import ROW_BITS
-from tocsin.frame import decode_frame
+from tocsin.frame import MAX_ROWS, decode_frame
 from tocsin.ids import DEVELOPMENT_KEY, caller_hash, derive_key, shard_of
 
 TRAFFIC = Traffic(12_000, callers=50, start_ms=1_700_000_000_000)
@@ -48,7 +48,7 @@ def test_every_event_is_in_one_frame_of_its_callers_shard() -> None:
     key = derive_key(DEVELOPMENT_KEY, "caller")
     seen: Counter[int] = Counter()
     for cut in cuts(TRAFFIC, 4):
-        assert len(cut.rows) <= 512
+        assert len(cut.rows) <= MAX_ROWS
         seen.update((cut.rows.position >> ROW_BITS).tolist())
         for row in range(0, len(cut.rows), 50):
             caller = cut.rows.caller_of(row)

@@ -8,12 +8,13 @@ import pytest
 from models.detector import Entry
 from streams.sense import SenseFold
 from streams.stage.machine import Outputs
+from streams.tallies import BUSY_ROWS, HELD_ROWS
 from tests.helpers.detectors import EveryRow, Faulty, entry
 from tests.helpers.frames import RAW, frame, rows
 from tocsin.config import Detection
 from tocsin.errors import VersionError
 from tocsin.event import Source, position_of
-from tocsin.frame import Control, Gap
+from tocsin.frame import MAX_ROWS, Control, Gap
 from tocsin.ids import group_of
 from tocsin.reading import Readings
 
@@ -96,20 +97,20 @@ def test_under_load_tallies_wait_and_are_told_together() -> None:
     fold = sense({})
     told = []
     for number in range(5):
-        onward = said(fold.apply(frame(rows(range(number * 512, number * 512 + 512))), f"frames-0@{number}"))
+        onward = said(fold.apply(frame(rows(range(number * MAX_ROWS, (number + 1) * MAX_ROWS))), f"frames-0@{number}"))
         told += [tally.rows for readings in onward.values() for tally in readings.tallies]
-    assert told == [2048]
-    assert fold.tallies.held["prod/fraud@7"].rows == 512
+    assert told == [HELD_ROWS]
+    assert fold.tallies.held["prod/fraud@7"].rows == MAX_ROWS
 
 
 def test_tallies_that_wait_are_told_with_the_next_reading_or_tick() -> None:
     fold, restored = sense({}), sense({})
-    assert said(fold.apply(frame(rows(range(400))), "frames-0@0")) == {}
+    assert said(fold.apply(frame(rows(range(BUSY_ROWS))), "frames-0@0")) == {}
     restored.load(fold.dump())
     ticked = said(restored.apply(frame(ticks=[(0, 9_000)]), "frames-0@1"))
-    assert [tally.rows for tally in ticked[0].tallies] == [400]
+    assert [tally.rows for tally in ticked[0].tallies] == [BUSY_ROWS]
     watching = sense()
-    assert [tally.rows for tally in said(watching.apply(frame(rows(range(400))), "frames-0@0"))[0].tallies] == [400]
+    assert [tally.rows for tally in said(watching.apply(frame(rows(range(BUSY_ROWS))), "frames-0@0"))[0].tallies] == [BUSY_ROWS]
 
 
 def test_a_faulty_detector_is_disabled_and_reported_while_the_rest_goes_on() -> None:
