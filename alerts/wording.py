@@ -225,7 +225,7 @@ def false_alerts(signal: Signal) -> str:
         return "advisory: its false alerts have not been measured"
     if rate == 0:
         return "a fact, not a statistic"
-    known = "bound: at most" if signal.claim == "bound" else "calibrated: about"
+    known = "bound: at most" if signal.claim == "bound" else "calibrated on simulated traffic: about"
     return f"{known} {number(rate)} false alerts of this kind a month"
 
 

@@ -1,7 +1,8 @@
 """Linger: how long rows may wait for company. Pure; the caller brings the time.
 
 numpy's price is per block, so blocks of a few rows are dear. While they average fewer than 32 rows the wait grows in
-proportion, up to three quarters of a second: forty quiet models then cost what they must and latency stays bounded.
+proportion, up to a quarter of a second; for blocks that would still be tiny then, up to three quarters. Forty quiet models
+then cost what they must, and a busy model's latency stays a matter of milliseconds.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 from typing import Final
 
 SHORTEST_S: Final = 0.050
-LONGEST_S: Final = 0.750
-WANTED_ROWS: Final = 32
+STRETCHES: Final = ((32, 0.250), (12, 0.750))
+"""Rows a block should have, and how long they may wait for it at most, seconds."""
+
+LONGEST_S: Final = max(longest for _, longest in STRETCHES)
 POLL_PART: Final = 6
 """Rows that may wait long are also read less often: a round of the loop has its price too."""
 _WEIGHT: Final = 0.1
@@ -53,5 +56,5 @@ class Linger:
         """Learns from a frame that was cut; what waits in the shard from now on starts its own wait."""
         self._since[shard] = None
         if blocks:
-            aim = min(LONGEST_S, max(SHORTEST_S, self.wait_s * WANTED_ROWS * blocks / rows))
-            self.wait_s += _WEIGHT * (aim - self.wait_s)
+            aims = [min(longest, self.wait_s * wanted * blocks / rows) for wanted, longest in STRETCHES]
+            self.wait_s += _WEIGHT * (max(SHORTEST_S, *aims) - self.wait_s)

@@ -85,7 +85,9 @@ class Reader:
                 "partition.assignment.strategy": "range",
                 "topic.metadata.refresh.interval.ms": 5000,
                 "queued.max.messages.kbytes": 16384,
-                "fetch.wait.max.ms": 50,
+                # A trickle over several partitions would otherwise be fetched record by record.
+                "fetch.min.bytes": 16384,
+                "fetch.wait.max.ms": 20,
             }
         )
         self._consumer.subscribe(sorted(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
