@@ -96,7 +96,8 @@ def test_every_message_is_the_analysts_sentence_and_then_the_data_scientists(fin
 def test_the_data_scientists_sentence_names_detector_claim_and_numbers() -> None:
     _, _, scientist = message(first(probing(evidence={"usual_per_min": 0.05}))).partition(" For data scientists: ")
     assert scientist == (
-        "probe_rate v1 on caller rate (reference: own past; calibrated on simulated traffic: about 2 false alerts of this kind a month) reached "
+        "probe_rate v1 on caller rate (reference: own past; calibrated on simulated traffic: about 2 false alerts of this kind "
+        "a month) reached "
         "12,400 against 5,000 over 412 events, onset 2026-11-23T07:08:20Z: usual_per_min 0.05."
     )
 
