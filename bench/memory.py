@@ -7,7 +7,7 @@ in a single worker. The frames themselves are dropped as soon as they are applie
 from __future__ import annotations
 
 import os
-import resource
+import re
 import subprocess
 import sys
 import time
@@ -71,12 +71,18 @@ def _main(events: int) -> Memory:
         offsets[shard] += 1
     after = _rss_mb()
     snapshot = sum(len(section.data) for machine in machines for section in machine.dump().values()) / 1e6
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    peak = _peak_mb()
     return Memory(before or after, after, peak, snapshot, events, CALLERS, spent / events * 1e6)
 
 
 def _rss_mb() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _peak_mb() -> float:
+    """Returns the highest resident size since this program began; getrusage would tell that of the process it was forked from."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024 / 1e6  # type: ignore[index]
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 SHORTEST_S: Final = 0.050
-STRETCHES: Final = ((32, 0.250), (20, 0.750))
+STRETCHES: Final = ((32, 0.250), (12, 0.750))
 """Rows a block should have, and how long they may wait for it at most, seconds."""
 
 LONGEST_S: Final = max(longest for _, longest in STRETCHES)
