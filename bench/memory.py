@@ -80,7 +80,7 @@ def _rss_mb() -> float:
 
 
 def _peak_mb() -> float:
-    """Returns the highest resident size since this program began; getrusage would tell that of the process it was forked from."""
+    """Returns the highest resident size since this program began; getrusage would tell its parent's."""
     status = Path("/proc/self/status").read_text()
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024 / 1e6  # type: ignore[index]
 

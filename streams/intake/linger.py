@@ -1,6 +1,6 @@
 """Linger: how long rows may wait for company. Pure; the caller brings the time.
 
-numpy's price is per block, so blocks of a few rows are dear. While they average fewer than 32 rows the wait grows in
+numpy's price is per block, so blocks of a few rows are dear. While they average fewer than 24 rows the wait grows in
 proportion, up to a quarter of a second; for blocks that would still be tiny then, up to three quarters. Forty quiet models
 then cost what they must, and a busy model's latency stays a matter of milliseconds.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 SHORTEST_S: Final = 0.050
-STRETCHES: Final = ((32, 0.250), (12, 0.750))
+STRETCHES: Final = ((24, 0.250), (12, 0.750))
 """Rows a block should have, and how long they may wait for it at most, seconds."""
 
 LONGEST_S: Final = max(longest for _, longest in STRETCHES)
