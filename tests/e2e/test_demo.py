@@ -28,5 +28,5 @@ def test_the_demo_finds_the_attacker_and_leaves_calm_traffic_alone(tmp_path: Pat
     lines = capsys.readouterr().out.splitlines()
     [first, *_] = [line for line in lines if "FINDING Medium probing" in line or "FINDING High probing" in line]
     assert "AML." in first
-    assert "Proposed:" in first
+    assert "Proposed, not yet approved: throttle" in first
     assert any("FOUND after" in line for line in lines)
