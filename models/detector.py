@@ -93,3 +93,7 @@ class Entry:
     def kind_of(self, watches: str) -> Kind:
         """Returns the kind of signal that a reading of this quantity leads to."""
         return self.kinds.get(watches, self.kind)
+
+    def alerts_per_month(self, per_model: float, fleet: float) -> float:
+        """Returns its share of the alert budget: of one model's, or of the fleet's when it watches a whole shard."""
+        return self.share * (per_model if self.scope == "model" else fleet)

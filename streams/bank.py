@@ -91,8 +91,9 @@ class Bank:
     def _build(self, key: Key) -> Detector:
         name, model = key
         entry = self.entries[name]
-        budget = self.settings.alerts_per_model_month if entry.scope == "model" else self.settings.alerts_fleet_month
-        return entry.build(Seat(self.shard, self.settings.shards, model, budget * entry.share))
+        settings = self.settings
+        budget = entry.alerts_per_month(settings.alerts_per_model_month, settings.alerts_fleet_month)
+        return entry.build(Seat(self.shard, settings.shards, model, budget))
 
     def _crowded(self, model: str) -> bool:
         if model not in self.models and len(self.models) < MAX_MODELS:

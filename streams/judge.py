@@ -99,8 +99,7 @@ class JudgeFold:
     def _false_alerts(self, entry: Entry) -> float | None:
         if entry.claim == "advisory":
             return None
-        budget = self.settings.alerts_per_model_month if entry.scope == "model" else self.settings.alerts_fleet_month
-        return budget * entry.share
+        return entry.alerts_per_month(self.settings.alerts_per_model_month, self.settings.alerts_fleet_month)
 
     def dump(self) -> Sections:
         """Returns traffic and clocks."""

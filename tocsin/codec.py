@@ -38,8 +38,3 @@ def unpack(data: bytes, kind: type[T], where: str) -> T:
 def json_bytes(value: Any) -> bytes:
     """Returns UTF-8 JSON with sorted keys; msgspec Structs and tuples are allowed."""
     return orjson.dumps(value, default=msgspec.to_builtins, option=orjson.OPT_SORT_KEYS)
-
-
-def json_lines(values: list[Any]) -> bytes:
-    """Returns one JSON object per line."""
-    return b"".join(json_bytes(value) + b"\n" for value in values)
