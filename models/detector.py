@@ -6,8 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from models.baseline import Baseline
 from tocsin.clock import Clock
-from tocsin.reading import Reading
+from tocsin.reading import Counts, Reading
 from tocsin.rows import Rows
 from tocsin.signal import Claim, Kind
 
@@ -40,6 +44,33 @@ class Detector(Protocol):
         ...
 
 
+class CountsDetector(Protocol):
+    """Watches counts over the cells of a baseline, in judge. Deterministic, clockless, bounded."""
+
+    def weigh(self, counts: Counts, matrix: NDArray[np.float64], seconds: float) -> list[Reading]:
+        """Returns what is worth judging after these counts.
+
+        Args:
+            counts: where and when.
+            matrix: their weights, (quantities, CELLS), in the order of the baseline's quantities.
+            seconds: what the alert budget earned: advance of ledger time up to the model's previous counts, so that it is
+                fixed before these values are seen; 0 at first, at most 3,600.
+        """
+        ...
+
+    def dump(self) -> bytes:
+        """Returns the whole state: equal state is equal bytes."""
+        ...
+
+    def load(self, data: bytes) -> None:
+        """Replaces the state by one that `dump` of the same version and baseline returned.
+
+        Raises:
+            StateError: it is not such a state; the detector then stays as built, cold.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Seat:
     """Where a detector sits, known when it is built.
@@ -50,12 +81,14 @@ class Seat:
         model: `namespace/name@version`, or "" for a detector that watches a whole shard.
         alerts_per_month: the share of the budget this detector may spend on this model (or, for a shard's detector, on
             the fleet) over all shards together.
+        baseline: the model's, for a detector that needs one.
     """
 
     shard: int = 0
     shards: int = 1
     model: str = ""
     alerts_per_month: float = 1.0
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,22 @@ class Detection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     disabled: tuple[str, ...] = ()
 
 
+class BaselinePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How baselines come into force, `[baseline]`.
+
+    Attributes:
+        arm: `ask`: a baseline that passed the replay gate waits for `tocsin baseline promote`; `auto`: the curator arms it.
+        rows: golden rows after which a provisional baseline is built by itself ...
+        hours: ... or hours of event time, whichever comes first.
+        zone: IANA time zone of the people behind the models, for seasons.
+    """
+
+    arm: Literal["ask", "auto"] = "ask"
+    rows: int = 20_000
+    hours: float = 24.0
+    zone: str = "UTC"
+
+
 class Privacy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How callers are shown in findings, `[privacy]`: id kind → `clear` or `hmac`."""
 
@@ -94,6 +110,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kafka: Kafka = Kafka()
     topic: tuple[RawTopic, ...] = ()
     detection: Detection = Detection()
+    baseline: BaselinePolicy = BaselinePolicy()
     privacy: Privacy = Privacy()
     http: Http = Http()
     key_file: str = "tocsin.key"

@@ -7,6 +7,7 @@ from typing import Final, Literal
 import msgspec
 
 from tocsin.errors import RejectError
+from tocsin.reading import Ladder
 
 
 class Silence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,12 +55,31 @@ class CloseFinding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str = ""
 
 
-ControlBody = Silence | RemoveSilence | CloseFinding
+class Promote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Puts a baseline in force for one model version, from this place of the ledger on.
 
-CONTROLS: Final[dict[str, type[Silence] | type[RemoveSilence] | type[CloseFinding]]] = {
+    Attributes:
+        model: `namespace/name@version`.
+        baseline: content hash, hex; the baseline itself is already in `tocsin.baselines.v1`. "" takes the present one away.
+        ladder: `provisional` (findings inform), `armed`, or `learning` (with no baseline).
+        author: who; `curator` when policy did it.
+        reason: why.
+    """
+
+    model: str
+    baseline: str
+    ladder: Ladder
+    author: str
+    reason: str = ""
+
+
+ControlBody = Silence | RemoveSilence | CloseFinding | Promote
+
+CONTROLS: Final[dict[str, type[Silence] | type[RemoveSilence] | type[CloseFinding] | type[Promote]]] = {
     "silence": Silence,
     "remove_silence": RemoveSilence,
     "close": CloseFinding,
+    "promote": Promote,
 }
 """Every order there is: kind → its body."""
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from tocsin.clock import Clock
 from tocsin.event import Caller, Coordinates
+
+Ladder = Literal["learning", "provisional", "armed"]
+"""Where a model stands: no baseline yet; one that built itself; one that somebody, or the operator's policy, vouched for."""
 
 Evidence = dict[str, float | int | str]
 """Named numbers and words a person can check; never raw rows."""
@@ -61,6 +66,36 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
     skewed: int
     first_ts: int
     last_ts: int
+
+
+class Counts(msgspec.Struct, frozen=True, array_like=True):
+    """Some rows of one model, counted over the cells of its baseline; sums over frames of one epoch and bucket.
+
+    Attributes:
+        model: `namespace/name@version`.
+        baseline: content hash of the baseline whose cells these are.
+        epoch: append time of the promotion that put it in force, Unix milliseconds; counts of an older epoch are not folded.
+        ladder: `provisional` or `armed`.
+        bucket: season bucket of all these rows.
+        rows: how many.
+        first_ts: earliest event time, Unix milliseconds.
+        last_ts: latest event time.
+        at: the last row.
+        cells: uint16, rising: quantity * 64 + cell, of every cell that is not empty.
+        weights: float32, one per entry of `cells`: discounted number of rows in it.
+    """
+
+    model: str
+    baseline: str
+    epoch: int
+    ladder: Ladder
+    bucket: int
+    rows: int
+    first_ts: int
+    last_ts: int
+    at: Coordinates
+    cells: bytes
+    weights: bytes
 
 
 class Fault(msgspec.Struct, frozen=True, array_like=True):
@@ -123,3 +158,4 @@ class Readings(msgspec.Struct, frozen=True, array_like=True):
     orders: tuple[Order, ...] = ()
     faults: tuple[Fault, ...] = ()
     losses: tuple[Loss, ...] = ()
+    counts: tuple[Counts, ...] = ()

@@ -9,7 +9,7 @@ import msgspec
 
 from tocsin.clock import Clock
 from tocsin.event import Caller, Coordinates
-from tocsin.reading import Evidence, Fault, Loss, Order
+from tocsin.reading import Evidence, Fault, Ladder, Loss, Order
 
 
 class Kind(StrEnum):
@@ -53,6 +53,7 @@ class Signal(msgspec.Struct, frozen=True, array_like=True):
         evidence: what else was seen.
         at: the row that triggered.
         examples: rows to look at.
+        ladder: of the baseline it was judged by; `armed` for what needs none. A provisional one only informs.
     """
 
     uid: str
@@ -75,6 +76,7 @@ class Signal(msgspec.Struct, frozen=True, array_like=True):
     evidence: Evidence
     at: Coordinates
     examples: tuple[Coordinates, ...] = ()
+    ladder: Ladder = "armed"
 
 
 class Signals(msgspec.Struct, frozen=True, array_like=True):
