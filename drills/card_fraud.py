@@ -77,19 +77,19 @@ class Decisions:
 
 
 def draw_payments(
-    rng: np.random.Generator, population: Population, caller: NDArray[np.int64], ts: NDArray[np.int64], start_ms: int
+    rng: np.random.Generator, population: Population, caller: NDArray[np.int64], ts: NDArray[np.int64]
 ) -> Payments:
-    """Returns ordinary payments of these callers at these times; `start_ms` is when their ages were right."""
+    """Returns ordinary payments of these callers at these times (Unix milliseconds)."""
     rows = len(caller)
-    days = (ts - start_ms) / (24 * HOUR_MS)
+    days = ts / (24 * HOUR_MS)
     amount = np.maximum(population.spend[caller] * rng.lognormal(0.0, 0.6, rows), 0.5)
     return Payments(
         amount=amount,
         amount_ratio=amount / population.spend[caller],
         distance_km=population.home_km[caller] * rng.lognormal(0.0, 0.9, rows),
         hour=ts % (24 * HOUR_MS) / HOUR_MS,
-        card_age_days=population.card_age_days[caller] + days,
-        device_age_days=population.device_age_days[caller] + days,
+        card_age_days=(population.card_phase_days[caller] + days) % population.card_life_days[caller],
+        device_age_days=(population.device_phase_days[caller] + days) % population.device_life_days[caller],
         payments_1h=rng.poisson(0.8, rows).astype(np.float64),
         declined_24h=(rng.random(rows) < 0.02).astype(np.float64),
         card_present=(rng.random(rows) >= population.online[caller]).astype(np.float64),

@@ -21,6 +21,8 @@ Change = Callable[[Payments, Part, float], Payments]
 
 SALE_VOLUME = 2.5
 SALE_AMOUNT = 1.6
+CREEP = 1.005**60
+"""Half a percent a day, sixty days."""
 
 
 def _rising(part: Part, onset: float, top: float) -> Part:
@@ -46,6 +48,12 @@ def unchanged(payments: Payments, part: Part, onset: float) -> Payments:  # noqa
 def dearer(payments: Payments, part: Part, onset: float) -> Payments:
     """Returns payments whose amounts rise little by little, as in a sale."""
     up = _rising(part, onset, SALE_AMOUNT)
+    return replace(payments, amount=payments.amount * up, amount_ratio=payments.amount_ratio * up)
+
+
+def creeping(payments: Payments, part: Part, onset: float) -> Payments:
+    """Returns payments whose amounts rise so slowly that whoever moves along sees nothing: the frog in the pot."""
+    up = CREEP ** np.clip((part - onset) / (1.0 - onset), 0.0, 1.0)
     return replace(payments, amount=payments.amount * up, amount_ratio=payments.amount_ratio * up)
 
 

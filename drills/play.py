@@ -77,7 +77,8 @@ def play(name: str, plan: Plan) -> Iterator[Batch]:
         name: a key of SCENARIOS.
         plan: how to play it.
     """
-    people, times, chance, answers, attacker = (np.random.default_rng([plan.seed, part]) for part in range(5))
+    times, chance, answers, attacker = (np.random.default_rng([plan.seed, plan.day, part]) for part in range(4))
+    people = np.random.default_rng(plan.seed)
     population = draw_population(people, plan.seed, plan.callers)
     accounts = plan.attackers()
     ids, id_kinds = population.ids + accounts, population.id_kinds + ("api_key_hash",) * len(accounts)
@@ -122,7 +123,7 @@ def _ordinary(
         return float(scenario.volume(np.array([part]), plan.onset)[0])
 
     for calls in arrivals(times, population, plan.rate, plan.start_ms, plan.seconds, volume):
-        payments = draw_payments(chance, population, calls.caller, calls.ts, plan.start_ms)
+        payments = draw_payments(chance, population, calls.caller, calls.ts)
         yield _Asked(calls, scenario.change(payments, (calls.ts - plan.start_ms) / (plan.seconds * 1000), plan.onset))
 
 

@@ -1,7 +1,9 @@
 """Population: who calls, how often, and what is normal for whom.
 
 Nobody's data is copied: every number is drawn from the seed. Rates are log-normal (sigma 1.3), so that a few callers send a
-hundred times what the typical one does; a detector that compares all callers with the mean would drown in them.
+hundred times what the typical one does; a detector that compares all callers with the mean would drown in them. Cards and
+devices are replaced at the end of their lives, each at its own time, so that ages stay distributed as they are for ever: a
+cohort that only ages would be a drift of its own.
 """
 
 from __future__ import annotations
@@ -29,8 +31,10 @@ class Population:
         session: mean events of a session, ≥ 1.
         spend: typical amount of one transaction, in the currency's unit.
         home_km: typical distance between card and merchant, km.
-        card_age_days: age of the card at the start.
-        device_age_days: age of the device at the start.
+        card_life_days: how long one of its cards is used before the next one.
+        card_phase_days: age its card would have had at the Unix epoch.
+        device_life_days: how long one of its devices is used.
+        device_phase_days: age its device would have had at the Unix epoch.
         online: probability that a transaction is made without the card present.
     """
 
@@ -40,8 +44,10 @@ class Population:
     session: NDArray[np.float64]
     spend: NDArray[np.float64]
     home_km: NDArray[np.float64]
-    card_age_days: NDArray[np.float64]
-    device_age_days: NDArray[np.float64]
+    card_life_days: NDArray[np.float64]
+    card_phase_days: NDArray[np.float64]
+    device_life_days: NDArray[np.float64]
+    device_phase_days: NDArray[np.float64]
     online: NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -63,6 +69,7 @@ def draw_population(rng: np.random.Generator, seed: int, callers: int) -> Popula
         callers: how many, ≥ 1.
     """
     weight = np.sort(rng.lognormal(0.0, RATE_SIGMA, callers))[::-1]
+    card_life, device_life = 200.0 + rng.gamma(2.0, 600.0, callers), 60.0 + rng.gamma(1.5, 350.0, callers)
     services = min(SERVICES, callers // 50)
     return Population(
         ids=tuple(f"svc-checkout-{n:02d}" if n < services else account_id(seed, n) for n in range(callers)),
@@ -71,7 +78,9 @@ def draw_population(rng: np.random.Generator, seed: int, callers: int) -> Popula
         session=1.0 + rng.gamma(2.0, 1.0, callers),
         spend=rng.lognormal(3.4, 0.7, callers),
         home_km=rng.lognormal(1.5, 0.8, callers),
-        card_age_days=rng.gamma(2.0, 450.0, callers),
-        device_age_days=rng.gamma(1.5, 250.0, callers),
+        card_life_days=card_life,
+        card_phase_days=rng.random(callers) * card_life,
+        device_life_days=device_life,
+        device_phase_days=rng.random(callers) * device_life,
         online=rng.beta(2.0, 3.0, callers),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from drills.changes import Change, Volume, dearer, in_cents, sale_volume, unchanged, usual_volume
+from drills.changes import Change, Volume, creeping, dearer, in_cents, sale_volume, unchanged, usual_volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ class Scenario:
 SCENARIOS: Final[dict[str, Scenario]] = {
     "calm": Scenario("thousands of callers, sessions, day and night; nothing happens", "calm"),
     "probe": Scenario("accounts map the decision threshold with small payments", "malicious", "probing", attack=True),
-    "sale": Scenario("all buy more and dearer, little by little", "natural", volume=sale_volume, change=dearer),
+    "creep": Scenario("amounts rise by half a percent a day for sixty days", "malicious", "drift", change=creeping),
+    "sale": Scenario("all buy more and dearer, little by little", "natural", "drift", volume=sale_volume, change=dearer),
     "unit_change": Scenario("a producer starts to send amounts in cents", "fault", "drift", change=in_cents),
 }
 """Every scenario there is."""

@@ -22,7 +22,7 @@ _BROKER = re.compile(r"[A-Za-z0-9.-]+:\d+")
 
 
 def simulate(
-    scenario: Annotated[str, typer.Argument(help="calm, probe, sale or unit_change.")],
+    scenario: Annotated[str, typer.Argument(help="calm, probe, creep, sale or unit_change.")],
     to: Annotated[str, typer.Option(help="A file to write, or a broker as host:port; the configured broker otherwise.")] = "",
     topic: Annotated[str, typer.Option(help="With a broker: the topic, which must exist.")] = "ml.inference.v1",
     rate: Annotated[float, typer.Option(help="Events a second.")] = 200.0,

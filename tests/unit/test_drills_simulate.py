@@ -52,7 +52,7 @@ def test_a_plan_that_cannot_be_played_is_refused_by_name(wrong: dict[str, Any], 
 
 
 def test_an_unknown_scenario_is_refused_with_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"calm, probe, sale, unit_change expected; got 'storm'"):
+    with pytest.raises(ConfigError, match=r"calm, probe, creep, sale, unit_change expected; got 'storm'"):
         simulate_to_file("storm", PLAN, tmp_path / "events")
 
 
