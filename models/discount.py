@@ -2,13 +2,13 @@
 
 Real traffic comes in sessions: one caller's values resemble each other, so a burst of one caller looks like a shift of the
 model's traffic, and false alarms grow with the threshold (112 times the bound on heavy-tailed sessions). With intra-class
-correlation ρ the variance of a caller's mean of i values is (1 + (i-1)ρ)/i of one value's, so i events are worth
-i / (1 + (i-1)ρ). An event weighs what it adds to that worth:
+correlation rho the variance of a caller's mean of i values is (1 + (i-1)rho)/i of one value's, so i events are worth
+i / (1 + (i-1)rho). An event weighs what it adds to that worth:
 
-    g(i) = (1-ρ) / ((1 + (i-1)ρ) (1 + (i-2)ρ)),    g(1) = 1,    Σ g → 1/ρ
+    g(i) = (1-rho) / ((1 + (i-1)rho) (1 + (i-2)rho)),    g(1) = 1,    Σ g → 1/rho
 
 where i counts the caller's events in a fixed window of the model's traffic. A whole window of one caller is worth at most
-1/ρ events; different callers lose nothing. Weights are known before values are seen.
+1/rho events; different callers lose nothing. Weights are known before values are seen.
 """
 
 from __future__ import annotations
