@@ -1,0 +1,105 @@
+"""Census: sense's share of the work on a baseline. Rows in, how many fell into each cell out.
+
+One per model and shard. Every quantity of the baseline is one column of values, every value one cell, every row of a caller
+weighs what the window discount leaves of it. All detectors that compare with the baseline live on these counts, so a row
+is looked at once however many there are.
+
+Cost, with 12 quantities and 24 hourly buckets: `python -m bench.census`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.baseline import CELLS, Baseline
+from models.cells import EDGES, lookup_of
+from models.discount import WindowCounter, discounts
+from models.quantity import columns
+from models.season import bucket_of
+from tocsin.rows import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Rows of one season bucket, counted.
+
+    Attributes:
+        bucket: which.
+        rows: how many rows.
+        first_ts: earliest event time, Unix milliseconds.
+        last_ts: latest.
+        last_row: index of the last of them among the rows counted.
+        weights: float64 (quantities, CELLS): discounted number of rows.
+    """
+
+    bucket: int
+    rows: int
+    first_ts: int
+    last_ts: int
+    last_row: int
+    weights: NDArray[np.float64]
+
+
+class Census:
+    """Counts one model's rows in one shard over the cells of its baseline.
+
+    Args:
+        baseline: the model's.
+        shards: over how many the model's traffic is spread; each sees its part of the baseline's window.
+    """
+
+    def __init__(self, baseline: Baseline, shards: int) -> None:
+        self.baseline = baseline
+        self._counter = WindowCounter(max(baseline.window // shards, 1))
+        self._discounts = discounts(np.array([quantity.correlation for quantity in baseline.quantities]), self._counter.window)
+        shape = (baseline.season.buckets, EDGES)
+        edges = [np.frombuffer(quantity.edges, "<f4").reshape(shape) for quantity in baseline.quantities]
+        self._lookup = lookup_of(np.stack(edges, axis=1) if edges else np.empty((shape[0], 0, EDGES), np.float32))
+
+    def count(self, rows: Rows) -> list[Counted]:
+        """Returns the counts of these rows, one per season bucket that occurs in them, in the order of buckets.
+
+        Args:
+            rows: of the baseline's model, in ledger order; features are found by name, a missing value is not counted.
+        """
+        if not len(rows):
+            return []
+        values = columns(self.baseline, rows)
+        bucket = bucket_of(self.baseline.season, rows.ts)
+        weights = self._discounts[:, self._counter.ranks(rows.hash)]
+        weights[np.isnan(values)] = 0.0
+        occurring, which = _compact(bucket)
+        quantities = len(values)
+        cell = self._lookup.cells(values, bucket)
+        cell += (which * quantities + np.arange(quantities)[:, None]) * CELLS
+        size = len(occurring) * quantities * CELLS
+        counts = np.bincount(cell.reshape(-1), weights.reshape(-1), size).reshape(len(occurring), quantities, CELLS)
+        return [_counted(number, rows, np.flatnonzero(which == index), counts[index]) for index, number in enumerate(occurring)]
+
+    def dump(self) -> bytes:
+        """Returns the window's counts of callers: all that it remembers. Equal state is equal bytes."""
+        return self._counter.dump()
+
+    def load(self, data: bytes) -> None:
+        """Replaces the state by one that `dump` returned.
+
+        Raises:
+            StateError: it is no such state, or of another window.
+        """
+        self._counter.load(data)
+
+
+def _compact(bucket: NDArray[np.int64]) -> tuple[list[int], NDArray[np.int64]]:
+    """Returns the buckets that occur, rising, and which of them each row is in."""
+    if (bucket == bucket[0]).all():
+        return [int(bucket[0])], np.zeros(len(bucket), np.int64)
+    occurring, which = np.unique(bucket, return_inverse=True)
+    return occurring.tolist(), which
+
+
+def _counted(bucket: int, rows: Rows, mine: NDArray[np.int64], weights: NDArray[np.float64]) -> Counted:
+    ts = rows.ts[mine]
+    return Counted(bucket, len(mine), int(ts.min()), int(ts.max()), int(mine[-1]), weights)

@@ -1,0 +1,62 @@
+"""Baselines: small ones, built from a few golden rows without gate or margins, for tests of what reads them."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from models.baseline import FORMAT, Baseline, Quantity, Season, Watched
+from models.cells import cells_of, padded
+from models.experts import EXPERTS
+from models.quantity import WORDS, columns
+from models.season import bucket_of
+from tocsin.rows import Rows
+
+ALL: tuple[Watched, ...] = ("feature", "missing", "confidence", "margin", "latency", "label")
+ONES = np.ones(len(EXPERTS), "<f4").tobytes()
+ZEROS = np.zeros(len(EXPERTS), "<f4").tobytes()
+WHOLE_DAY = Season("UTC", 24, 24)
+
+
+def baseline_of(
+    golden: Rows,
+    *,
+    watches: tuple[Watched, ...] = ALL,
+    season: Season = WHOLE_DAY,
+    correlation: float = 0.0,
+    window: int = 4_096,
+) -> Baseline:
+    """Returns a baseline of these rows; every golden row counts fully, so they should be of many callers."""
+    layout = _layout(golden, watches, season, correlation, window)
+    values, bucket = columns(layout, golden), bucket_of(season, golden.ts)
+    quantities = []
+    for quantity, column in zip(layout.quantities, values, strict=True):
+        cells = [cells_of(column[bucket == number], np.ones(int((bucket == number).sum()))) for number in range(season.buckets)]
+        edges, masses = zip(*(padded(one) for one in cells), strict=True)
+        quantities.append(
+            Quantity(
+                quantity.name,
+                quantity.watches,
+                quantity.feature,
+                np.stack(edges).astype("<f4").tobytes(),
+                np.stack(masses).astype("<f8").tobytes(),
+                np.array([one.rows for one in cells], "<f8").tobytes(),
+                correlation,
+                ONES,
+                ZEROS,
+            )
+        )
+    return msgspec.structs.replace(layout, quantities=tuple(quantities))
+
+
+def _layout(golden: Rows, watches: tuple[Watched, ...], season: Season, correlation: float, window: int) -> Baseline:
+    quantities = []
+    for kind in watches:
+        for feature, name in enumerate(golden.features) if kind in ("feature", "missing") else [(-1, "")]:
+            word = WORDS[kind].format(name)
+            quantities.append(Quantity(word, kind, feature, b"", b"", b"", correlation, ONES, ZEROS))
+    labels = tuple((name, 1 / len(golden.labels)) for name in golden.labels)
+    span = (int(golden.ts.min()), int(golden.ts.max()))
+    size = (len(golden), len(np.unique(golden.hash)), window)
+    head = (FORMAT, golden.model, golden.features, *span, *size, season, tuple(quantities))
+    return Baseline(*head, labels, {}, 0.5, None, b"", ())
