@@ -7,8 +7,8 @@ what it pays on average over that interval. So Σ mass · pay-off = 1 exactly wh
 drawn to spread ties. The other values fall into quantile cells. Below the least and above the greatest golden value
 begins nothing new: such values fall into the end cells.
 
-A lookup finds the cells of all quantities, season buckets and rows in one search: float32 values become integers that
-sort alike, with quantity and bucket above them.
+A lookup finds the cells of all quantities, season buckets and rows at once: a binary search in six steps, each step one
+pass over all values. No branch depends on a value, so the processor guesses none wrongly: a third of searchsorted's time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ MOST_ATOMS: Final = EDGES // 2
 """Each may need a cell for itself and one for the gap above it."""
 PSEUDO_ROWS: Final = 0.5
 """Added to every cell (Jeffreys): a cell that golden traffic left empty is improbable, not impossible."""
-VALUE_BITS: Final = np.int64(32)
+STEPS: Final = (32, 16, 8, 4, 2, 1)
+"""Of the binary search; they add up to EDGES."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,38 +114,32 @@ def _earned(u: NDArray[np.float64]) -> NDArray[np.float64]:
     return whole[cell] + (u - cell / CELLS)[:, None] * PAYOFFS[cell]
 
 
-def sort_keys(values: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Returns integers in [0, 2³²) that sort as the values do; -0 is 0, NaN is above +inf."""
-    bits = (np.abs(values).view(np.uint32)).astype(np.int64)
-    return np.where(np.signbit(values) & ~np.isnan(values), 0x8000_0000 - bits, 0x8000_0000 + bits)
-
-
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """The edges of all quantities and buckets, ready to be searched at once.
 
     Attributes:
         quantities: how many.
-        keys: int64 (buckets * quantities * 63,), rising.
+        edges: float32 (buckets * quantities * EDGES,).
     """
 
     quantities: int
-    keys: NDArray[np.int64]
+    edges: NDArray[np.float32]
 
     def cells(self, values: NDArray[np.float32], bucket: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Returns the cell of each value, (quantities, rows); any cell for NaN.
+        """Returns the cell of each value, (quantities, rows); 0 for NaN.
 
         Args:
             values: float32 (quantities, rows).
             bucket: int64 (rows,), the season bucket of each row.
         """
-        row = bucket[None, :] * self.quantities + np.arange(self.quantities)[:, None]
-        found = np.searchsorted(self.keys, sort_keys(values) + (row << VALUE_BITS), "right")
-        return found - row * EDGES
+        first = (bucket[None, :] * self.quantities + np.arange(self.quantities)[:, None]) * EDGES
+        found = first.copy()
+        for step in STEPS:
+            found += (self.edges.take(found + (step - 1)) <= values) * np.int64(step)
+        return found - first
 
 
 def lookup_of(edges: NDArray[np.float32]) -> Lookup:
-    """Returns the lookup over these edges, float32 (buckets, quantities, 63) padded with +inf."""
-    buckets, quantities, _ = edges.shape
-    row = np.arange(buckets * quantities).reshape(buckets, quantities, 1)
-    return Lookup(quantities, (sort_keys(edges) + (row << VALUE_BITS)).reshape(-1))
+    """Returns the lookup over these edges, float32 (buckets, quantities, EDGES) padded with +inf."""
+    return Lookup(edges.shape[1], np.ascontiguousarray(edges, np.float32).reshape(-1))

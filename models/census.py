@@ -69,7 +69,7 @@ class Census:
             return []
         values = columns(self.baseline, rows)
         bucket = bucket_of(self.baseline.season, rows.ts)
-        weights = self._discounts[:, self._counter.ranks(rows.hash)]
+        weights = self._discounts.take(self._counter.ranks(rows.hash), axis=1)
         weights[np.isnan(values)] = 0.0
         occurring, which = _compact(bucket)
         quantities = len(values)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.cells import EDGES, cells_of, lookup_of, padded, pay_offs, sort_keys
+from models.cells import EDGES, cells_of, lookup_of, padded, pay_offs
 from models.experts import CELLS, EXPERTS, NAMES, PAYOFFS
 
 floats = st.floats(-1e6, 1e6, width=32)
@@ -95,13 +95,6 @@ def test_a_cell_that_does_not_exist_says_nothing() -> None:
     assert edges.shape == (EDGES,)
     assert np.isinf(edges[-1])
     assert (pay_offs(masses)[masses == 0] == 1.0).all()
-
-
-@given(st.lists(floats, min_size=2, max_size=50))
-def test_keys_sort_as_values_do(values: list[float]) -> None:
-    ordered = np.sort(column(values))
-    assert (np.diff(sort_keys(ordered)) >= 0).all()
-    assert ((np.diff(sort_keys(ordered)) > 0) == (np.diff(ordered) > 0)).all()
 
 
 def test_one_search_finds_the_cell_of_every_quantity_bucket_and_row() -> None:

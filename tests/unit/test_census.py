@@ -30,7 +30,8 @@ def alone(rows: Rows) -> Rows:
 
 
 def total(counted: list[Counted]) -> list[list[float]]:
-    return sum((one.weights for one in counted), np.zeros(counted[0].weights.shape)).tolist()
+    weights: list[list[float]] = sum((one.weights for one in counted), np.zeros(counted[0].weights.shape)).tolist()
+    return weights
 
 
 def by_hand(baseline: Baseline, rows: Rows) -> list[list[float]]:
