@@ -162,6 +162,11 @@ def hash_of(baseline: Baseline) -> str:
     return hashlib.sha256(pack(baseline)).hexdigest()
 
 
+def name_of(data: bytes) -> str:
+    """Returns the hash of an encoded baseline, whoever encoded it; `hash_of` is this version's own writing."""
+    return hashlib.sha256(zlib.decompress(data[len(MAGIC) :])).hexdigest()
+
+
 def decode_baseline(data: bytes, where: str) -> Baseline:
     """Returns the baseline in `data`.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from streams.baselines.store import NO_BASELINES, Baselines
 from streams.clients import topic_name
 from streams.stage.machine import Machine, Record, Send
 from streams.stages import STAGES, Stage
@@ -28,12 +29,14 @@ class Chain:
         ends: (topic key, partition) → the offset that the next record sent there would get.
     """
 
-    def __init__(self, config: Config) -> None:
-        """Builds one machine per stage and partition."""
+    def __init__(self, config: Config, baselines: Baselines = NO_BASELINES) -> None:
+        """Builds one machine per stage and partition; `baselines` must hold what promotions in the input name."""
         self.config = config
         self.ends: dict[tuple[str, int], int] = {}
         self._machines = {
-            (stage.name, n): stage.machine(n, config) for stage in STAGES.values() for n in _partitions(stage, config)
+            (stage.name, n): stage.machine(n, config, baselines)
+            for stage in STAGES.values()
+            for n in _partitions(stage, config)
         }
 
     def step(self, stage: str, partition: int, offset: int, value: bytes) -> list[Send]:

@@ -14,8 +14,17 @@ __all__ = ["STAGES", "Stage"]
 STAGES: Final[dict[str, Stage]] = {
     stage.name: stage
     for stage in (
-        Stage("sense", "frames", False, "readings", "state_sense", lambda shard, config: SenseFold(shard, config.detection)),
-        Stage("judge", "readings", True, "signals", "state_judge", lambda _group, config: JudgeFold(config.detection)),
-        Stage("triage", "signals", True, "", "state_triage", lambda _partition, config: TriageFold(config)),
+        Stage(
+            "sense",
+            "frames",
+            False,
+            "readings",
+            "state_sense",
+            lambda shard, config, _baselines: SenseFold(shard, config.detection),
+        ),
+        Stage(
+            "judge", "readings", True, "signals", "state_judge", lambda _group, config, _baselines: JudgeFold(config.detection)
+        ),
+        Stage("triage", "signals", True, "", "state_triage", lambda _partition, config, _baselines: TriageFold(config)),
     )
 }

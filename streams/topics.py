@@ -35,10 +35,22 @@ class Topic:
 TOPICS: Final[dict[str, Topic]] = {
     "labels": Topic("ml.labels.v1", 4, "delete", 30 * DAY_MS, ("producers",), ("intake",), "delayed ground truth"),
     "control": Topic(
-        "tocsin.control.v1", 1, "delete", 365 * DAY_MS, ("operator",), ("intake", "operator"), "orders to the folds"
+        "tocsin.control.v1",
+        1,
+        "delete",
+        365 * DAY_MS,
+        ("operator", "curator"),
+        ("intake", "operator", "curator"),
+        "orders to the folds",
     ),
     "frames": Topic(
-        "tocsin.frames.v1", "shards", "delete", 7 * DAY_MS, ("intake",), ("sense", "replay"), "the ledger (sensitive)"
+        "tocsin.frames.v1",
+        "shards",
+        "delete",
+        7 * DAY_MS,
+        ("intake",),
+        ("sense", "curator", "replay"),
+        "the ledger (sensitive)",
     ),
     "readings": Topic(
         "tocsin.readings.v1", "groups", "delete", 7 * DAY_MS, ("sense",), ("judge", "replay"), "what sense measured"
@@ -56,7 +68,7 @@ TOPICS: Final[dict[str, Topic]] = {
         1,
         "delete",
         30 * DAY_MS,
-        ("intake", "sense", "judge", "triage"),
+        ("intake", "sense", "judge", "triage", "curator"),
         ("operator",),
         "what is unwell in Tocsin",
     ),
@@ -68,6 +80,15 @@ TOPICS: Final[dict[str, Topic]] = {
         ("intake", "sense", "judge", "triage"),
         ("operator",),
         "refused records, with the reason",
+    ),
+    "baselines": Topic(
+        "tocsin.baselines.v1",
+        1,
+        "compact",
+        0,
+        ("operator", "curator"),
+        ("sense", "judge", "curator", "operator", "replay"),
+        "frozen references of models, by content hash",
     ),
     "state_sense": Topic("tocsin.state.sense.v1", "shards", "compact", 0, ("sense",), ("sense",), "snapshots of sense"),
     "state_judge": Topic("tocsin.state.judge.v1", "groups", "compact", 0, ("judge",), ("judge",), "snapshots of judge"),

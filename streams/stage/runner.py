@@ -22,6 +22,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from mode.supervisors import CrashingSupervisor
 
+from streams.baselines.store import NO_BASELINES, Baselines
 from streams.clients import SESSION_S, aiokafka_settings, faust_settings, group_name, topic_name
 from streams.stage import selftest
 from streams.stage.fatal import die, guarded, spawn
@@ -50,7 +51,12 @@ class Run:
 
 
 def run_stages(
-    config: Config, stages: Sequence[Stage], key: bytes, hooks: Hooks | None = None, pace: Pace | None = None
+    config: Config,
+    stages: Sequence[Stage],
+    key: bytes,
+    hooks: Hooks | None = None,
+    pace: Pace | None = None,
+    baselines: Baselines = NO_BASELINES,
 ) -> NoReturn:
     """Runs stages until SIGTERM or SIGINT; never returns, the process ends with one of `tocsin.errors.Exit`.
 
@@ -60,8 +66,9 @@ def run_stages(
         key: the deployment's key.
         hooks: who keeps the numbers.
         pace: durations and sizes.
+        baselines: where folds find what promotions name.
     """
-    asyncio.run(guarded(_main(config, stages, key, hooks or Silent(), pace or Pace())))
+    asyncio.run(guarded(_main(config, stages, key, hooks or Silent(), pace or Pace(), baselines)))
     die(Exit.FAULT, "the worker returned")
 
 
@@ -71,7 +78,7 @@ def origin_of(stage: str, config: Config, numbers: str) -> Origin:
     return Origin(stage, __version__, version("river"), numbers, detection)
 
 
-async def _main(config: Config, stages: Sequence[Stage], key: bytes, hooks: Hooks, pace: Pace) -> None:
+async def _main(config: Config, stages: Sequence[Stage], key: bytes, hooks: Hooks, pace: Pace, baselines: Baselines) -> None:
     log = structlog.get_logger("streams.stage")
     if version("faust-streaming") != FAUST:
         log.warning("faust_version", wanted=FAUST, found=version("faust-streaming"))
@@ -79,7 +86,7 @@ async def _main(config: Config, stages: Sequence[Stage], key: bytes, hooks: Hook
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     numbers, secret = selftest.digest(), derive_key(key, "state")
-    runs = [_build(stage, config, secret, numbers, pace, hooks) for stage in stages]
+    runs = [_build(stage, config, secret, numbers, pace, hooks, baselines) for stage in stages]
     producer = AIOKafkaProducer(
         **aiokafka_settings(config.kafka),
         acks="all",
@@ -117,7 +124,7 @@ async def _until_stopped(run: Run) -> None:
     die(Exit.FAULT, f"Faust stopped: {run.app.crash_reason!r}", run.app.crash_reason)
 
 
-def _build(stage: Stage, config: Config, key: bytes, numbers: str, pace: Pace, hooks: Hooks) -> Run:
+def _build(stage: Stage, config: Config, key: bytes, numbers: str, pace: Pace, hooks: Hooks, baselines: Baselines) -> Run:
     app = faust.App(
         group_name(config.kafka, stage.name),
         **faust_settings(config.kafka),
@@ -142,7 +149,7 @@ def _build(stage: Stage, config: Config, key: bytes, numbers: str, pace: Pace, h
         value_serializer="raw",
         worker_redirect_stdouts=False,
     )
-    shell = Shell(app, stage, config, key, origin_of(stage.name, config, numbers), pace, hooks)
+    shell = Shell(app, stage, config, key, origin_of(stage.name, config, numbers), pace, hooks, baselines)
     partitions = partitions_of(stage.input, config.detection.shards, config.detection.groups)
     source = app.topic(
         topic_name(config.kafka, stage.input), partitions=partitions, key_serializer="raw", value_serializer="raw"

@@ -20,6 +20,7 @@ from typing import Any
 import structlog
 from faust.types import TP
 
+from streams.baselines.store import Baselines
 from streams.clients import topic_name
 from streams.stage.fatal import die, guarded, spawn
 from streams.stage.hooks import Hooks
@@ -44,7 +45,17 @@ from tocsin.ids import uid
 class Shell:
     """One stage of one worker."""
 
-    def __init__(self, app: Any, stage: Stage, config: Config, key: bytes, origin: Origin, pace: Pace, hooks: Hooks) -> None:
+    def __init__(
+        self,
+        app: Any,
+        stage: Stage,
+        config: Config,
+        key: bytes,
+        origin: Origin,
+        pace: Pace,
+        hooks: Hooks,
+        baselines: Baselines,
+    ) -> None:
         """Starts with nothing assigned.
 
         Args:
@@ -55,7 +66,9 @@ class Shell:
             origin: what snapshots say about their writer.
             pace: see there.
             hooks: see there.
+            baselines: where folds find what promotions name.
         """
+        self._baselines = baselines
         self._app, self._stage, self._config, self._key = app, stage, config, key
         self._origin, self._pace, self._hooks = origin, pace, hooks
         self._topic = topic_name(config.kafka, stage.input)
@@ -223,7 +236,7 @@ class Shell:
         part.outbox.put([self._note(partition, note) for note in notes])
 
     def _begin(self, partition: int, start: Start) -> tuple[Part, list[str]]:
-        machine = self._stage.machine(partition, self._config)
+        machine = self._stage.machine(partition, self._config, self._baselines)
         notes = begin(machine, start, self._origin.numbers, f"{self._topic}-{partition}")
         trial = start.trial if partition in self._counted else start.trial.started(machine.applied)
         if trial.single:

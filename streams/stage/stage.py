@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from streams.baselines.store import NO_BASELINES, Baselines
 from streams.stage.machine import Fold, Machine
 from tocsin.config import Config
 
@@ -19,7 +20,7 @@ class Stage:
         linked: whether that input carries links from another stage.
         onward: topic key of the next stage's input, "" for the last.
         state: topic key of its snapshots.
-        build: (partition, config) → a cold fold.
+        build: (partition, config, baselines) → a cold fold.
     """
 
     name: str
@@ -27,8 +28,8 @@ class Stage:
     linked: bool
     onward: str
     state: str
-    build: Callable[[int, Config], Fold]
+    build: Callable[[int, Config, Baselines], Fold]
 
-    def machine(self, partition: int, config: Config) -> Machine:
-        """Returns a cold machine for one input partition."""
-        return Machine(partition, self.build(partition, config), linked=self.linked, onward=self.onward)
+    def machine(self, partition: int, config: Config, baselines: Baselines = NO_BASELINES) -> Machine:
+        """Returns a cold machine for one input partition; `baselines` is where it finds what promotions name."""
+        return Machine(partition, self.build(partition, config, baselines), linked=self.linked, onward=self.onward)

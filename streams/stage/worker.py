@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NoReturn
 
+from streams.baselines.topic import KafkaBaselines
 from streams.stage.hooks import Hooks
 from streams.stage.pace import Pace
 from streams.stage.runner import run_stages
@@ -24,4 +25,4 @@ def run_worker(
         hooks: who keeps the numbers.
         pace: durations and sizes.
     """
-    run_stages(config, [STAGES[name] for name in stages], key, hooks, pace)
+    run_stages(config, [STAGES[name] for name in stages], key, hooks, pace, KafkaBaselines(config.kafka))

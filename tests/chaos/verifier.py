@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import msgspec
 import numpy as np
 
+from streams.baselines.store import Baselines
 from streams.stage.machine import Fold, Link
 from streams.stages import STAGES
 from tests.chaos.dump import Rec
@@ -120,12 +121,14 @@ class Recomputed:
     states: dict[tuple[int, int], tuple[Sections, dict[int, int], dict[int, int]]] = field(default_factory=dict)
 
 
-def recompute(stage: str, config: Config, records: list[Rec], snapshots: set[tuple[int, int]], report: Report) -> Recomputed:
+def recompute(
+    stage: str, config: Config, records: list[Rec], snapshots: set[tuple[int, int]], baselines: Baselines, report: Report
+) -> Recomputed:
     """Returns what a stage must have said and remembered, given its input topic and the offsets it took snapshots at."""
     made = Recomputed()
-    build: Callable[[int, Config], Fold] = STAGES[stage].build
+    build: Callable[[int, Config, Baselines], Fold] = STAGES[stage].build
     for partition in sorted({record.partition for record in records}):
-        fold, seen, sent = build(partition, config), dict[int, int](), dict[int, int]()
+        fold, seen, sent = build(partition, config, baselines), dict[int, int](), dict[int, int]()
         for record in (r for r in records if r.partition == partition):
             body = _body(stage, record, seen, report)
             if body is not None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from models.baseline import Baseline
+from streams.baselines.chunks import baselines_in
+from streams.baselines.store import MemoryBaselines
 from streams.clients import group_name, topic_name
 from streams.positions import committed, watermarks
 from streams.stages import STAGES
@@ -35,6 +38,11 @@ def sample(config: Config, stage: str) -> Sample:
     return Sample(stage, {p: at for (_, p), at in positions.items()}, {p: found.end for (_, p), found in ends.items()})
 
 
+def read_baselines(records: list[Rec]) -> dict[str, Baseline]:
+    """Returns hash → baseline of everything in the baselines topic."""
+    return baselines_in([(record.key or b"", record.value or b"") for record in records], "baselines")
+
+
 def verify(config: Config, key: bytes, fed: Fed, samples: list[Sample]) -> Report:
     """Returns the report on one deployment whose processes have drained and stopped."""
     report = Report()
@@ -44,11 +52,12 @@ def verify(config: Config, key: bytes, fed: Fed, samples: list[Sample]) -> Repor
 
     topics = {name: read(name) for name in ("frames", "readings", "signals", "dead_letters", *PEOPLE)}
     check_ledger(fed, topics["frames"], topics["dead_letters"], report)
+    baselines = MemoryBaselines(read_baselines(read("baselines")).values())
     made: list[Recomputed] = []
     taken: dict[str, Snapshots] = {}
     for name, stage in STAGES.items():
         snapshots = taken[name] = read_snapshots(derive_key(key, "state"), name, read(stage.state), report)
-        computed = recompute(name, config, topics[stage.input], set(snapshots), report)
+        computed = recompute(name, config, topics[stage.input], set(snapshots), baselines, report)
         if stage.onward:
             check_links(name, computed, topics[stage.onward], report)
         check_states(name, computed, snapshots, report)

@@ -59,12 +59,12 @@ class CountingFold:
 
 def first(padding: int = 0) -> Stage:
     """The stage that reads frames."""
-    return Stage("sense", "frames", False, "readings", "state_sense", lambda _p, _c: CountingFold(2, padding))
+    return Stage("sense", "frames", False, "readings", "state_sense", lambda _p, _c, _b: CountingFold(2, padding))
 
 
 def second() -> Stage:
     """The stage that reads what the first one says."""
-    return Stage("judge", "readings", True, "signals", "state_judge", lambda _p, _c: CountingFold(1))
+    return Stage("judge", "readings", True, "signals", "state_judge", lambda _p, _c, _b: CountingFold(1))
 
 
 def main() -> None:
