@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,34 @@ class CountsDetector(Protocol):
         ...
 
 
+@runtime_checkable
+class ReadingsDetector(Protocol):
+    """Watches what other detectors say about one model, in judge. Deterministic, clockless, bounded."""
+
+    def hear(self, readings: Sequence[Reading], clock: Clock) -> list[Reading]:
+        """Returns what is worth judging after these readings of the model, sense's first, then judge's.
+
+        Called once per record that tells judge anything about the model, be it only that it had traffic.
+
+        Args:
+            readings: what was said, in order; often nothing.
+            clock: judge's.
+        """
+        ...
+
+    def dump(self) -> bytes:
+        """Returns the whole state: equal state is equal bytes."""
+        ...
+
+    def load(self, data: bytes) -> None:
+        """Replaces the state by one that `dump` of the same version returned.
+
+        Raises:
+            StateError: it is not such a state; the detector then stays as built, cold.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Seat:
     """Where a detector sits, known when it is built.
@@ -82,6 +110,8 @@ class Seat:
         alerts_per_month: the share of the budget this detector may spend on this model (or, for a shard's detector, on
             the fleet) over all shards together.
         baseline: the model's, for a detector that needs one.
+        baselines: model → its baseline, as they are in force at any time, for a detector that watches a whole shard. A view:
+            it changes with promotions.
     """
 
     shard: int = 0
@@ -89,6 +119,7 @@ class Seat:
     model: str = ""
     alerts_per_month: float = 1.0
     baseline: Baseline | None = None
+    baselines: Mapping[str, Baseline] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +127,8 @@ class Entry:
     """One row of `DETECTORS`.
 
     Attributes:
-        build: makes one, cold.
+        build: makes one, cold: a `Detector` for sense, a `CountsDetector` or a `ReadingsDetector` for judge. One that compares
+            with a `frozen` reference is built when the model's baseline comes into force, and anew with the next.
         version: of its statistics and state layout; part of every id derived from it.
         stage: which fold runs it.
         scope: one per `model` and shard, or one per `shard` for all models.
@@ -110,7 +142,7 @@ class Entry:
         kinds: quantity a reading `watches` → kind of its signals, where that is not `kind`.
     """
 
-    build: Callable[[Seat], Detector]
+    build: Callable[[Seat], Any]
     version: int
     stage: Literal["sense", "judge"]
     scope: Literal["model", "shard"]

@@ -23,14 +23,14 @@ def records(*chunks: Chunk) -> list[tuple[bytes, bytes]]:
 
 def test_a_baseline_larger_than_a_record_comes_back_whole_from_its_chunks() -> None:
     made = baseline()
-    chunks = chunks_of(made, size=200)
+    chunks = chunks_of(made, size=100)
     assert len(chunks) > 3
-    assert max(len(chunk.value) for chunk in chunks) <= 200
+    assert max(len(chunk.value) for chunk in chunks) <= 100
     assert baselines_in(records(*reversed(chunks)), "here") == {hash_of(made): made}
 
 
 def test_a_baseline_with_a_part_missing_is_not_there() -> None:
-    assert baselines_in(records(*chunks_of(baseline(), size=200)[1:]), "here") == {}
+    assert baselines_in(records(*chunks_of(baseline(), size=100)[1:]), "here") == {}
 
 
 def test_content_under_another_hash_is_refused() -> None:
