@@ -1,0 +1,147 @@
+"""Dependence: how far golden rows are from independent, in three numbers per quantity that the bank then allows for.
+
+Theory. Evidence multiplied row by row trusts rows to be independent given the golden distribution. Real ones are not, in
+three ways, and the false alarms that this causes grow with the threshold, so a check at a low threshold hides them.
+
+1. One caller's values resemble each other: the rank intra-class correlation rho says by how much; `models.discount`
+   lets a caller's later events in a window weigh less. One-way analysis of variance of the ranks (Donner 1986,
+   International Statistical Review 54), groups = a caller's events in one window.
+2. Neighbours in time resemble each other: the weighted log pay-offs of a block then vary more than its rows' own variance
+   explains; each expert's pay-off is raised to the power beta = explained / actual, the least over blocks of 64, 256 and
+   1,024 rows, where the discount left beta < 0.8.
+3. Days differ: each expert's mean pay-off has a standard deviation between golden days; z times it is subtracted from
+   its log pay-off, so that a day as unlike the others as golden days are earns nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCKS: Final = (64, 256, 1024)
+"""Rows."""
+ENOUGH_BLOCKS: Final = 12
+"""Fewer blocks do not tell a variance."""
+RESIDUAL: Final = 0.8
+"""An exponent above it is not distinguished from 1."""
+LEAST: Final = 0.005
+DAYS: Final = 4
+"""Golden days below which parts of the whole time stand for days."""
+PARTS: Final = 8
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def ranks_within(values: NDArray[np.float32], bucket: Ints) -> Floats:
+    """Returns each value's mid-rank among its season bucket's values, in (0, 1).
+
+    Args:
+        values: float32 (rows,), none missing.
+        bucket: int64 (rows,).
+    """
+    order = np.lexsort((values, bucket))
+    ordered, buckets = values[order], bucket[order]
+    begins = _starts(buckets[1:] != buckets[:-1])
+    sizes = np.diff(begins, append=len(values))
+    ties = _starts((ordered[1:] != ordered[:-1]) | (buckets[1:] != buckets[:-1]))
+    runs = np.diff(ties, append=len(values))
+    middle = np.repeat(ties + (runs - 1) / 2.0, runs) - np.repeat(begins, sizes)
+    ranks = np.empty(len(values))
+    ranks[order] = (middle + 0.5) / np.repeat(sizes, sizes)
+    return ranks
+
+
+def intra_class_correlation(ranks: Floats, group: NDArray[np.uint64]) -> float:
+    """Returns how alike the members of a group are, in [0, 1): share of the variance that lies between groups.
+
+    0 when nothing can be said: one group for everything, or no group with two members.
+
+    Args:
+        ranks: float64 (rows,), of one quantity.
+        group: uint64 (rows,).
+    """
+    if len(ranks) < 3:
+        return 0.0
+    order = np.argsort(group, kind="stable")
+    starts = _starts(group[order][1:] != group[order][:-1])
+    sizes = np.diff(starts, append=len(ranks)).astype(np.float64)
+    groups, rows = len(starts), len(ranks)
+    if groups < 2 or rows - groups < 2:
+        return 0.0
+    deviations = ranks[order] - ranks.mean()
+    sums = np.add.reduceat(deviations, starts)
+    between_sum = float((sums * sums / sizes).sum())
+    within = (float(deviations @ deviations) - between_sum) / (rows - groups)
+    between = between_sum / (groups - 1)
+    typical = (rows - float(sizes @ sizes) / rows) / (groups - 1)
+    total = between + (typical - 1.0) * within
+    return min(max((between - within) / total, 0.0), 0.999) if total > 0 else 0.0
+
+
+def tempering(evidence: Floats, weights: Floats, *, always: bool = False) -> Floats:
+    """Returns each expert's exponent, (experts,), in (0, 1]: how much of a block's variance independent rows explain.
+
+    Args:
+        evidence: float (rows, experts), each row's log pay-offs, in ledger order.
+        weights: float64 (rows,), each row's discount.
+        always: whether exponents near 1 count as well.
+    """
+    experts = evidence.shape[1]
+    exponents = np.ones(experts)
+    used = weights > 0
+    if int(used.sum()) < BLOCKS[0]:
+        return exponents
+    variance = evidence[used].var(axis=0)
+    sums, mass = evidence * weights[:, None], weights[:, None]
+    for block, before in zip(BLOCKS, (1, *BLOCKS), strict=False):
+        sums, mass = _summed(sums, block // before), _summed(mass, block // before)
+        if len(sums) < ENOUGH_BLOCKS:
+            break
+        actual = sums.var(axis=0, ddof=1)
+        explained = mass.mean() * variance
+        exponents = np.minimum(exponents, np.divide(explained, actual, out=np.ones(experts), where=actual > 1e-12))
+    exponents = np.maximum(exponents, LEAST)
+    return exponents if always else np.where(exponents < RESIDUAL, exponents, 1.0)
+
+
+def day_margin(evidence: Floats, weights: Floats, day: Ints) -> Floats:
+    """Returns the standard deviation between days of each expert's mean gain per unit of weight, (experts,), ≥ 0.
+
+    Widened for there being only so many days. 0 when there is one day only and too little of it to part.
+
+    Args:
+        evidence: float (rows, experts), each row's tempered log pay-offs.
+        weights: float64 (rows,), each row's discount.
+        day: int64 (rows,), rising.
+    """
+    starts = _starts(day[1:] != day[:-1]) if len(day) else np.empty(0, np.int64)
+    if len(starts) < 2:
+        return np.zeros(evidence.shape[1])
+    mass = np.add.reduceat(weights, starts)
+    gains = np.add.reduceat(np.expm1(evidence * weights[:, None]), starts, axis=0) / np.maximum(mass, 1e-9)[:, None]
+    full = mass >= 0.25 * np.median(mass)  # the first and the last day are often stubs
+    if int(full.sum()) < 2:
+        return np.zeros(evidence.shape[1])
+    spread: Floats = gains[full].std(axis=0, ddof=1) * np.sqrt(1.0 + 1.0 / int(full.sum()))
+    return spread
+
+
+def day_or_part(day: Ints) -> Ints:
+    """Returns the days themselves when there are enough of them, else equal parts of the rows instead."""
+    if len(day) and len(np.unique(day)) >= DAYS:
+        return day
+    return np.arange(len(day)) * PARTS // max(len(day), 1)
+
+
+def _starts(differs: NDArray[np.bool_]) -> Ints:
+    return np.flatnonzero(np.concatenate(([True], differs)))
+
+
+def _summed(values: Floats, times: int) -> Floats:
+    """Returns the sums of every `times` consecutive rows; an incomplete rest is left out."""
+    whole = len(values) // times
+    summed: Floats = values[: whole * times].reshape(whole, times, -1).sum(axis=1)
+    return summed

@@ -1,0 +1,126 @@
+"""Fitting: what one quantity's golden values say, ready for a baseline.
+
+The golden rows are weighed as live rows will be, by the same discount of the same ranks, before their cells are cut: a
+caller that dominates the golden traffic weighs there what it will weigh here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from models.baseline import CELLS, Quantity, floats
+from models.cells import Cells, cells_of, lookup_of, padded, pay_offs
+from models.dependence import day_margin, day_or_part, intra_class_correlation, ranks_within, tempering
+from models.discount import discount
+from models.season import BUCKET_ROWS
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+LEAST_ROWS: Final = 100
+"""Rows with a value, below which a quantity is not watched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What is the same for every quantity of the golden rows, in time order.
+
+    Attributes:
+        bucket: int64 (rows,), season buckets.
+        buckets: how many there are.
+        day: int64 (rows,), local days, rising.
+        rank: int64 (rows,), each row's number among its caller's in its window, from 1.
+        group: uint64 (rows,), one number per caller and window.
+        clustered: whether callers can be told apart at all.
+    """
+
+    bucket: Ints
+    buckets: int
+    day: Ints
+    rank: Ints
+    group: NDArray[np.uint64]
+    clustered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How much is allowed for what golden traffic cannot tell; the replay gate raises it until the alarms stop.
+
+    Attributes:
+        sigmas: z, of the day margin and of the finite golden sample.
+        temper: whether exponents near 1 count as well.
+    """
+
+    sigmas: float = 1.0
+    temper: bool = False
+
+
+def fitted(outline: Quantity, values: NDArray[np.float32], ground: Ground, allowance: Allowance) -> Quantity | None:
+    """Returns the quantity with all that its values say; None when too few rows have a value.
+
+    Args:
+        outline: what it watches.
+        values: float32 (rows,), NaN where a row has none.
+        ground: of these rows.
+        allowance: how careful to be.
+    """
+    known = np.flatnonzero(~np.isnan(values))
+    if len(known) < LEAST_ROWS:
+        return None
+    values, bucket, group = values[known], ground.bucket[known], ground.group[known]
+    correlation = intra_class_correlation(ranks_within(values, bucket), group) if ground.clustered else 0.0
+    weights = discount(ground.rank[known], correlation)
+    cells = _cells(values, weights, bucket, ground.buckets)
+    edges, masses = (np.stack(part) for part in zip(*map(padded, cells), strict=True))
+    golden_rows = np.array([found.rows for found in cells]) / max(allowance.sigmas, 1.0) ** 2
+    experts = pay_offs(masses[0]).shape[1]
+    bare = msgspec.structs.replace(
+        outline,
+        edges=edges.astype("<f4").tobytes(),
+        masses=masses.astype("<f8").tobytes(),
+        golden_rows=golden_rows.astype("<f8").tobytes(),
+        correlation=correlation,
+        tempering=np.ones(experts, "<f4").tobytes(),
+        margin=np.zeros(experts, "<f4").tobytes(),
+    )
+    cell = lookup_of(edges[:, None, :]).cells(values[None, :], bucket)[0]
+    exponents = tempering(log_pay_offs(bare)[bucket, cell], weights, always=allowance.temper)
+    tempered = msgspec.structs.replace(bare, tempering=exponents.astype("<f4").tobytes())
+    gains = log_pay_offs(tempered)[bucket, cell]
+    margin = allowance.sigmas * day_margin(gains, weights, day_or_part(ground.day[known]))
+    return msgspec.structs.replace(tempered, margin=margin.astype("<f4").tobytes())
+
+
+def log_pay_offs(quantity: Quantity) -> Floats:
+    """Returns what one row of weight 1 in a cell adds to each expert's evidence, (buckets, cells, experts).
+
+    The tempered log pay-off, less what the golden sample's being finite could feign (one standard error of its mean),
+    less the day margin.
+    """
+    masses = floats(quantity.masses, -1, CELLS, dtype="<f8")
+    rows = floats(quantity.golden_rows, -1, dtype="<f8")
+    exponents, margin = floats(quantity.tempering, -1), floats(quantity.margin, -1)
+    logs = np.empty((len(masses), CELLS, len(exponents)))
+    for bucket, (mass, golden) in enumerate(zip(masses, rows.tolist(), strict=True)):
+        pays = pay_offs(mass)
+        mean = mass @ pays
+        spread = np.sqrt(np.maximum(mass @ (pays * pays) - mean * mean, 0.0))
+        unsure = spread / np.sqrt(np.maximum(golden * exponents, 1.0))
+        logs[bucket] = exponents * (np.log(pays) - np.log1p(unsure)) - margin
+    return logs
+
+
+def _cells(values: NDArray[np.float32], weights: Floats, bucket: Ints, buckets: int) -> list[Cells]:
+    """Returns the cells of each bucket; a thin or empty bucket is held against all rows."""
+    pooled = cells_of(values, weights)
+    if buckets == 1:
+        return [pooled]
+    found = []
+    for index in range(buckets):
+        inside = np.flatnonzero(bucket == index)
+        found.append(cells_of(values[inside], weights[inside]) if len(inside) >= BUCKET_ROWS else pooled)
+    return found
