@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from models.baseline import FORMAT, Baseline, Quantity, Season, Watched
+from models.baseline import FORMAT, Baseline, Quantity, Season, Watched, hash_of
 from models.cells import cells_of, padded
+from models.census import Census
+from models.detector import CountsDetector
 from models.experts import EXPERTS
 from models.quantity import WORDS, columns
 from models.season import bucket_of
+from tests.helpers.traffic import cut
+from tocsin.reading import Counts, Reading
 from tocsin.rows import Rows
 
 ALL: tuple[Watched, ...] = ("feature", "missing", "confidence", "margin", "latency", "label")
@@ -60,3 +67,20 @@ def _layout(golden: Rows, watches: tuple[Watched, ...], season: Season, correlat
     size = (len(golden), len(np.unique(golden.hash)), window)
     head = (FORMAT, golden.model, golden.features, *span, *size, season, tuple(quantities))
     return Baseline(*head, labels, {}, 0.5, None, b"", ())
+
+
+def counted(census: Census, rows: Rows, size: int = 128) -> Iterator[tuple[Counts, NDArray[np.float64], float]]:
+    """Yields what judge's detectors are given: counts, matrix, and the seconds that passed up to the counts before."""
+    name, before, earned = hash_of(census.baseline), 0, 0.0
+    for block in cut(rows, size):
+        for one in census.count(block):
+            at = block.coordinates(one.last_row)
+            counts = Counts(block.model, name, 1, "armed", one.bucket, one.rows, one.first_ts, one.last_ts, at, b"", b"")
+            yield counts, one.weights, earned
+            earned = max(one.last_ts - before, 0) / 1000 if before else 0.0
+            before = max(one.last_ts, before)
+
+
+def weighed(detector: CountsDetector, census: Census, rows: Rows, size: int = 128) -> list[Reading]:
+    """Returns what the detector reads in these rows."""
+    return [reading for given in counted(census, rows, size) for reading in detector.weigh(*given)]

@@ -1,0 +1,28 @@
+"""Feature drift: the model is asked about other inputs than in its golden traffic.
+
+Theory. A model answers well where it was trained, and its inputs wander for three reasons: the world changes (a sale), a
+pipeline breaks (a unit, a default, a field that goes missing), or somebody shapes them. All three show in the marginal
+distribution of some feature, a whole shift or a small share of odd rows alike, so each feature and each "missing feature"
+is one quantity of a Shiryaev-Roberts bank (`shiryaev_roberts.py`). The finding names the feature, the direction and since
+when; whether it is an attack is for correlation with other signals to say. Changes that leave every marginal alone are not
+seen here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from models.detector import Seat
+from models.golden_watch import GoldenWatch, watch
+
+ID: Final = "feature_drift"
+VERSION: Final = 1
+
+
+def build(seat: Seat) -> GoldenWatch:
+    """Returns one, cold.
+
+    Raises:
+        ConfigError: the seat has no baseline.
+    """
+    return watch(ID, VERSION, seat, "feature", "missing")
