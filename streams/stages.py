@@ -23,7 +23,12 @@ STAGES: Final[dict[str, Stage]] = {
             lambda shard, config, _baselines: SenseFold(shard, config.detection),
         ),
         Stage(
-            "judge", "readings", True, "signals", "state_judge", lambda _group, config, _baselines: JudgeFold(config.detection)
+            "judge",
+            "readings",
+            True,
+            "signals",
+            "state_judge",
+            lambda _group, config, baselines: JudgeFold(config.detection, baselines=baselines),
         ),
         Stage("triage", "signals", True, "", "state_triage", lambda _partition, config, _baselines: TriageFold(config)),
     )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from models.detector import Detector, Entry, Seat
 from tocsin.clock import Clock
 from tocsin.codec import pack
-from tocsin.reading import Reading
+from tocsin.reading import Counts, Reading
 from tocsin.rows import Rows
 from tocsin.signal import Kind
 
@@ -37,8 +43,6 @@ class EveryRow:
 
     def load(self, data: bytes) -> None:
         """Replaces the positions seen."""
-        import msgspec
-
         self.seen = msgspec.msgpack.decode(data, type=list[int])
 
 
@@ -74,4 +78,81 @@ def entry(build: type[EveryRow], *, model: bool = False, version: int = 1) -> En
         claim="calibrated",
         techniques=("AML.T0040",),
         share=0.5,
+    )
+
+
+@dataclass
+class Heavy:
+    """Weighs counts: reads each as it comes, and remembers what it was given. Raises at a bucket of 13."""
+
+    name: str = "heavy"
+    seconds: list[float] = field(default_factory=list)
+
+    def weigh(self, counts: Counts, matrix: NDArray[np.float64], seconds: float) -> list[Reading]:
+        """Returns one reading with the sum of all weights."""
+        if counts.bucket == 13:
+            raise ValueError("thirteen is too many")
+        self.seconds.append(seconds)
+        total = float(matrix.sum())
+        return [
+            Reading(
+                self.name,
+                1,
+                counts.model,
+                "amount",
+                None,
+                counts.at,
+                counts.last_ts,
+                counts.first_ts,
+                total,
+                1.0,
+                counts.rows,
+                {},
+            )
+        ]
+
+    def dump(self) -> bytes:
+        """Returns the seconds given."""
+        return pack(self.seconds)
+
+    def load(self, data: bytes) -> None:
+        """Replaces the seconds given."""
+        self.seconds = msgspec.msgpack.decode(data, type=list[float])
+
+
+@dataclass
+class Listener:
+    """Listens to other detectors: reads what it hears of them, and counts."""
+
+    name: str = "listener"
+    heard: list[str] = field(default_factory=list)
+
+    def hear(self, readings: Sequence[Reading], clock: Clock) -> list[Reading]:
+        """Returns a reading about the first one it hears."""
+        self.heard += [reading.detector for reading in readings]
+        return [msgspec.structs.replace(reading, detector=self.name) for reading in readings[:1]]
+
+    def dump(self) -> bytes:
+        """Returns the ids heard."""
+        return pack(self.heard)
+
+    def load(self, data: bytes) -> None:
+        """Replaces the ids heard."""
+        self.heard = msgspec.msgpack.decode(data, type=list[str])
+
+
+def judge_entry(build: Callable[[], Any], version: int = 1) -> Entry:
+    """Returns a registry row of judge around a test detector."""
+    return Entry(
+        build=lambda _seat: build(),
+        version=version,
+        stage="judge",
+        scope="model",
+        sees="the weight of counts",
+        needs=frozenset(),
+        kind=Kind.DRIFT,
+        reference="frozen",
+        claim="calibrated",
+        techniques=("AML.T0031",),
+        share=0.25,
     )

@@ -1,0 +1,225 @@
+"""Weighing: judge's detectors over the counts of the models that have a baseline.
+
+Theory. An e-process earns its budget by time: R ← (R + seconds)·e bounds false alarms only if `seconds` is fixed before the
+values in e are seen. So what ledger time has earned when counts arrive is spent on the next counts of that model, never on
+these. Counts come from all shards, each naming the promotion (`epoch`) it was counted under; a newer one starts the model's
+detectors anew, an older one comes from a shard that has not reached the promotion: it is counted as stale, not folded.
+
+A detector that raises is disabled for that model until its next baseline, as in `bank.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from models.baseline import CELLS, Baseline
+from models.detector import Entry, ReadingsDetector, Seat
+from streams.baselines.store import Baselines
+from tocsin.clock import Clock
+from tocsin.codec import pack
+from tocsin.config import Detection
+from tocsin.errors import StateError
+from tocsin.ids import uid
+from tocsin.reading import Counts, Fault, Ladder, Reading
+from tocsin.state import Section, Sections
+
+MAX_SECONDS: Final = 3_600.0
+LATE_MS: Final = 60_000
+"""So long after a promotion every shard must have applied it."""
+
+SECTION: Final = "weighing"
+VERSION: Final = 1
+DETECTOR: Final = "detector/"
+
+Key = tuple[str, str]
+"""(detector id, model)."""
+
+
+class Standing(msgspec.Struct, array_like=True):
+    """How one model stands.
+
+    Attributes:
+        baseline: content hash.
+        epoch: of the promotion, Unix milliseconds.
+        ladder: as the last counts said.
+        since_ms: ledger time of the epoch's first counts.
+        earned_s: seconds that the next counts may spend.
+        counted_ms: ledger time of the last counts.
+        stale: counts of older epochs that came after this one had begun.
+        late: whether it was reported that they still come.
+    """
+
+    baseline: str
+    epoch: int
+    ladder: Ladder
+    since_ms: int
+    earned_s: float = 0.0
+    counted_ms: int = 0
+    stale: int = 0
+    late: bool = False
+
+
+@dataclass(slots=True)
+class Weighing:
+    """All models with a baseline, of one group.
+
+    Attributes:
+        settings: budgets, and the detectors the operator left out.
+        entries: the rows of `models.registry.DETECTORS` that run in judge.
+        baselines: where to look one up.
+        standings: model → how it stands.
+        disabled: (detector, model) that raised, with what they raised.
+    """
+
+    settings: Detection
+    entries: Mapping[str, Entry]
+    baselines: Baselines
+    standings: dict[str, Standing] = field(default_factory=dict)
+    disabled: dict[Key, str] = field(default_factory=dict)
+    _references: dict[str, Baseline] = field(default_factory=dict)
+    _detectors: dict[Key, Any] = field(default_factory=dict)
+
+    def weigh(self, counts: Counts, clock: Clock, where: str) -> tuple[list[Reading], list[Fault]]:
+        """Returns what the model's detectors say to these counts, and who has just been disabled.
+
+        Raises:
+            HoleError: the counts name a baseline that cannot be found.
+        """
+        standing = self.standings.get(counts.model)
+        faults: list[Fault] = []
+        if standing is None or counts.epoch > standing.epoch:
+            standing = self.standings[counts.model] = Standing(counts.baseline, counts.epoch, counts.ladder, clock.now_ms)
+            faults += self._renew(counts.model, clock, where)
+        elif (counts.epoch, counts.baseline) != (standing.epoch, standing.baseline):
+            return [], self._stale(standing, counts, clock, where)
+        standing.ladder = counts.ladder
+        seconds = standing.earned_s
+        passed = (clock.now_ms - standing.counted_ms) / 1_000 if standing.counted_ms else 0.0
+        standing.earned_s, standing.counted_ms = min(max(passed, 0.0), MAX_SECONDS), clock.now_ms
+        matrix = matrix_of(counts, len(self._references[counts.model].quantities))
+        readings: list[Reading] = []
+        for name in self._live(counts.model):
+            detector = self._detectors[name, counts.model]
+            if not isinstance(detector, ReadingsDetector):
+                try:
+                    readings += detector.weigh(counts, matrix, seconds)
+                except Exception as error:
+                    faults.append(self._disable(name, counts.model, error, clock, where))
+        return readings, faults
+
+    def hear(self, model: str, readings: Sequence[Reading], clock: Clock, where: str) -> tuple[list[Reading], list[Fault]]:
+        """Returns what the detectors that listen to other detectors say, and who has just been disabled."""
+        said: list[Reading] = []
+        faults: list[Fault] = []
+        for name in self._live(model):
+            detector = self._detectors[name, model]
+            if isinstance(detector, ReadingsDetector):
+                try:
+                    said += detector.hear(readings, clock)
+                except Exception as error:
+                    faults.append(self._disable(name, model, error, clock, where))
+        return said, faults
+
+    def passed_the_gate(self, model: str, detector: str) -> bool:
+        """Returns whether the model's baseline lets this detector be armed."""
+        return model in self._references and self._references[model].armed(detector)
+
+    def ladder_of(self, model: str, detector: str) -> Ladder:
+        """Returns how much a reading of this detector is worth: `armed` only if the gate and the promotion say so."""
+        armed = self.passed_the_gate(model, detector) and self.standings[model].ladder == "armed"
+        return "armed" if armed else "provisional"
+
+    def _live(self, model: str) -> list[str]:
+        return [name for name in self.entries if (name, model) in self._detectors]
+
+    def _renew(self, model: str, clock: Clock, where: str) -> list[Fault]:
+        """Builds the model's detectors for its present baseline; returns those that cannot be."""
+        self._references[model] = self.baselines.get(self.standings[model].baseline, model)
+        self.disabled = {key: error for key, error in self.disabled.items() if key[1] != model}
+        faults = []
+        for name in self.entries:
+            self._detectors.pop((name, model), None)
+            try:
+                self._detectors[name, model] = self._build(name, model)
+            except Exception as error:
+                faults.append(self._disable(name, model, error, clock, where))
+        return faults
+
+    def _build(self, name: str, model: str) -> Any:
+        entry, settings = self.entries[name], self.settings
+        budget = entry.alerts_per_month(settings.alerts_per_model_month, settings.alerts_fleet_month)
+        return entry.build(Seat(0, 1, model, budget, self._references[model]))
+
+    def _disable(self, name: str, model: str, error: Exception, clock: Clock, where: str) -> Fault:
+        text = f"{type(error).__name__}: {error}"[:200]
+        self.disabled[name, model] = text
+        self._detectors.pop((name, model), None)
+        return Fault(uid("fault", name, self.entries[name].version, model, where), name, model, where, clock.now_ms, text)
+
+    def _stale(self, standing: Standing, counts: Counts, clock: Clock, where: str) -> list[Fault]:
+        """Counts what cannot be used; returns a report, once, when a shard should long have applied the promotion."""
+        standing.stale += 1
+        if standing.late or clock.now_ms < standing.since_ms + LATE_MS:
+            return []
+        standing.late = True
+        old, new = counts.baseline[:12], standing.baseline[:12]
+        text = f"counts of baseline {old} still come {LATE_MS // 1_000} s after {new} replaced it"
+        return [Fault(uid("stale", counts.model, standing.epoch), "ledger", counts.model, where, clock.now_ms, text)]
+
+    def dump(self) -> Sections:
+        """Returns the standings and every detector's state; a baseline is only named."""
+        sections = {SECTION: Section(VERSION, pack((self.standings, sorted(self.disabled.items()))))}
+        for name, entry in self.entries.items():
+            parts = {model: detector.dump() for (owner, model), detector in self._detectors.items() if owner == name}
+            if parts:
+                sections[DETECTOR + name] = Section(entry.version, pack(parts))
+        return sections
+
+    def load(self, sections: Sections) -> list[str]:
+        """Replaces everything; returns a line for every part that starts cold. A snapshot from before baselines has none.
+
+        Raises:
+            HoleError: a baseline that is in force cannot be found.
+        """
+        self._detectors, self._references, self.standings, self.disabled = {}, {}, {}, {}
+        notes: list[str] = []
+        if SECTION not in sections:
+            return notes
+        kind = tuple[dict[str, Standing], list[tuple[Key, str]]]
+        self.standings, disabled = msgspec.msgpack.decode(sections[SECTION].data, type=kind)
+        self._references = {model: self.baselines.get(s.baseline, model) for model, s in self.standings.items()}
+        self.disabled = {key: error for key, error in disabled if key[0] in self.entries}
+        for name, entry in self.entries.items():
+            section = sections.get(DETECTOR + name, Section(entry.version, pack({})))
+            states = msgspec.msgpack.decode(section.data, type=dict[str, bytes])
+            if section.version != entry.version:
+                notes.append(f"{DETECTOR}{name}: v{entry.version} expected, v{section.version} found; it starts cold")
+                states = {}
+            notes += self._load_detector(name, states)
+        return notes
+
+    def _load_detector(self, name: str, states: Mapping[str, bytes]) -> list[str]:
+        notes = []
+        for model in (model for model in self.standings if (name, model) not in self.disabled):
+            detector = self._build(name, model)
+            try:
+                if model in states:
+                    detector.load(states[model])
+            except StateError as error:
+                notes.append(f"{DETECTOR}{name} for {model}: {error}; it starts cold")
+                detector = self._build(name, model)
+            self._detectors[name, model] = detector
+        return notes
+
+
+def matrix_of(counts: Counts, quantities: int) -> NDArray[np.float64]:
+    """Returns the weights as (quantities, CELLS)."""
+    matrix = np.zeros(quantities * CELLS)
+    matrix[np.frombuffer(counts.cells, "<u2")] = np.frombuffer(counts.weights, "<f4")
+    return matrix.reshape(quantities, CELLS)
