@@ -1,0 +1,58 @@
+"""Directions: sparse random projections for an ensemble that looks at rows from many sides.
+
+Each mixes ⌈√d⌉ of d features, dealt like cards, so that every feature is in equally many. Even ones have independent normal
+weights. Odd ones have them after whitening: of two features that always move together, it takes the difference as seriously
+as the sum, so a row that breaks the habit stands out.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+RIDGE: Final = 0.1
+"""Of the mean variance, added before whitening: narrower than this is noise, not a habit."""
+
+
+def directions(
+    standardised: NDArray[np.float32], usable: NDArray[np.int64], projections: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Returns feature indices and weights of each projection, both (projections, ⌈√d⌉).
+
+    Args:
+        standardised: float32 (features, rows), golden.
+        usable: indices of the d ≥ 1 features to mix.
+        projections: how many.
+        rng: draws.
+    """
+    mixed = int(np.ceil(np.sqrt(len(usable))))
+    which = _deal(usable, mixed, projections, rng)
+    weights = rng.normal(size=which.shape)
+    covariance = np.cov(standardised[usable].astype(np.float64)).reshape(len(usable), -1)
+    at = np.searchsorted(usable, which)
+    for odd in range(1, projections, 2):
+        weights[odd] = _whitening(covariance[np.ix_(at[odd], at[odd])]) @ weights[odd]
+    return which, weights
+
+
+def _deal(cards: NDArray[np.int64], size: int, hands: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Returns hands of different cards, (hands, size), from one shuffled deck after another."""
+    dealt, deck = [], rng.permutation(cards)
+    for _ in range(hands):
+        hand, deck = deck[:size], deck[size:]
+        if len(hand) < size:
+            fresh = rng.permutation(cards)
+            missing = fresh[~np.isin(fresh, hand)][: size - len(hand)]
+            hand, deck = np.concatenate((hand, missing)), fresh[~np.isin(fresh, missing)]
+        dealt.append(hand)
+    return np.stack(dealt)
+
+
+def _whitening(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the inverse square root of a covariance, bounded."""
+    variances, axes = np.linalg.eigh(covariance)
+    widened = np.maximum(variances, 0.0) + RIDGE * max(float(variances.mean()), 1e-12)
+    whitening: NDArray[np.float64] = (axes / np.sqrt(widened)) @ axes.T
+    return whitening
