@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from models.baseline import CELLS, Baseline, Quantity, floats, hash_of
 from models.cells import pay_offs
-from models.experts import EXPERTS
+from models.experts import EXPERTS, Direction
 from tocsin.codec import pack
 from tocsin.errors import StateError
 from tocsin.reading import Counts
@@ -103,16 +103,20 @@ class Bank:
         baseline: the model's.
         quantities: indices of those to watch, each with the same prior weight.
         alerts_per_month: false alarms that are allowed, > 0.
+        directions: of the experts that bet; all of them when it is empty.
     """
 
-    def __init__(self, baseline: Baseline, quantities: list[int], alerts_per_month: float) -> None:
+    def __init__(
+        self, baseline: Baseline, quantities: list[int], alerts_per_month: float, directions: tuple[Direction, ...] = ()
+    ) -> None:
         self.baseline = baseline
         self.hash = hash_of(baseline)
         self.quantities = quantities
         self.threshold = MONTH_S / alerts_per_month
+        self.experts = [at for at, expert in enumerate(EXPERTS) if not directions or expert.direction in directions]
         self._tables: dict[int, NDArray[np.float32]] = {}
         self._rows, self._bucket = 0, -1
-        shape = (len(quantities), len(EXPERTS))
+        shape = (len(quantities), len(self.experts))
         self._staked, self._evidence = np.zeros(shape), np.zeros(shape)
         self._since_ts, self._since_row = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
         self._rest, self._recent = np.zeros(len(quantities)), np.zeros((len(quantities), CELLS))
@@ -148,7 +152,7 @@ class Bank:
         table = self._tables.pop(bucket, None)
         if table is None:
             logs = [log_pay_offs(self.baseline.quantities[index], bucket) for index in self.quantities]
-            table = np.stack(logs).astype(np.float32)
+            table = np.stack(logs)[:, :, self.experts].astype(np.float32)
         self._tables[bucket] = table
         if len(self._tables) > TABLES:
             del self._tables[next(iter(self._tables))]
@@ -170,12 +174,12 @@ class Bank:
         self._recent = self._recent * kept + watched
 
     def _alarm(self, cause: int, statistic: float, now: Floats, rows: int) -> Alarm:
-        expert = int(self._staked[cause].argmax())
-        onset, count = int(self._since_ts[cause, expert]), self._rows - int(self._since_row[cause, expert])
+        best = int(self._staked[cause].argmax())
+        onset, count = int(self._since_ts[cause, best]), self._rows - int(self._since_row[cause, best])
         # What is remembered from before these counts matters as far as it lies behind the onset.
         changed = min((count - rows) * log(2.0) / RECENT_ROWS, 1.0)
         recent = (self._recent[cause] - now) * changed + now
-        return Alarm(self.quantities[cause], expert, statistic, self.threshold, onset, count, recent)
+        return Alarm(self.quantities[cause], self.experts[best], statistic, self.threshold, onset, count, recent)
 
     def _begin_anew(self, cause: int) -> None:
         self._staked[:] = 0.0
