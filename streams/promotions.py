@@ -1,0 +1,96 @@
+"""Promotions: which baseline is in force for which model, as one shard of the ledger has been told.
+
+State is only what the orders said: model → content hash, epoch, ladder. The baseline itself is looked up by its hash, which
+is a pure function of it. Every shard is told the same orders in the same sequence, so all agree on the epochs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from models.baseline import Baseline
+from streams.baselines.store import Baselines
+from tocsin.codec import pack
+from tocsin.control import Promote
+from tocsin.reading import Ladder
+from tocsin.state import Section
+
+MAX_MODELS: Final = 1_000
+SECTION: Final = "promotions"
+VERSION: Final = 1
+
+
+class Promotion(msgspec.Struct, frozen=True, array_like=True):
+    """What is in force for one model.
+
+    Attributes:
+        baseline: content hash, "" when it was taken away.
+        epoch: when it came into force: append time of its order, Unix milliseconds, later than any epoch before it.
+        ladder: `provisional` or `armed`; `learning` without a baseline.
+    """
+
+    baseline: str
+    epoch: int
+    ladder: Ladder
+
+
+@dataclass(slots=True)
+class Promotions:
+    """All models that were ever promoted.
+
+    Attributes:
+        baselines: where to look one up.
+        standing: model → what is in force.
+        references: model → its baseline; only those that have one.
+    """
+
+    baselines: Baselines
+    standing: dict[str, Promotion] = field(default_factory=dict)
+    references: dict[str, Baseline] = field(default_factory=dict)
+
+    def apply(self, order: Promote, ts: int) -> tuple[bool, str]:
+        """Returns whether the model's reference is another one now, and why the order was not obeyed, "" when it was.
+
+        The same baseline on another rung of the ladder keeps its epoch: what was learnt about it stays.
+
+        Args:
+            order: the promotion.
+            ts: its append time, Unix milliseconds.
+
+        Raises:
+            HoleError: there is no such baseline.
+        """
+        now = self.standing.get(order.model)
+        ladder: Ladder = order.ladder if order.baseline else "learning"
+        wanted = order.baseline if ladder != "learning" else ""
+        if now is None and (not wanted or len(self.standing) >= MAX_MODELS):
+            return False, f"at most {MAX_MODELS} models have a baseline" if wanted else ""
+        if now is not None and now.baseline == wanted:
+            self.standing[order.model] = Promotion(wanted, now.epoch, ladder)
+            return False, ""
+        if wanted:
+            reference = self.baselines.get(wanted, order.model)
+            if reference.model != order.model:
+                return False, f"baseline {wanted[:12]} must be of the model it is promoted for; it is of {reference.model}"
+            self.references[order.model] = reference
+        else:
+            self.references.pop(order.model, None)
+        self.standing[order.model] = Promotion(wanted, max(ts, now.epoch + 1 if now else ts), ladder)
+        return True, ""
+
+    def dump(self) -> Section:
+        """Returns what is in force; a baseline is only named."""
+        return Section(VERSION, pack(self.standing))
+
+    def load(self, section: Section) -> None:
+        """Replaces what is in force.
+
+        Raises:
+            HoleError: a baseline that is in force cannot be found.
+        """
+        self.standing = msgspec.msgpack.decode(section.data, type=dict[str, Promotion])
+        found = {model: promotion.baseline for model, promotion in self.standing.items() if promotion.baseline}
+        self.references = {model: self.baselines.get(name, model) for model, name in found.items()}
