@@ -138,7 +138,7 @@ class Entry:
         reference: what it compares with: `frozen` baseline, `moving` with the stream, or the caller's `own past`.
         claim: how its false alarms are known.
         techniques: MITRE ATLAS ids.
-        share: of the alert budget.
+        share: of the alert budget; an advisory one is merely set by it: nobody is promised how often it errs.
         kinds: quantity a reading `watches` → kind of its signals, where that is not `kind`.
     """
 

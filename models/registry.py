@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import Final
 
-from models import adwin, half_space_trees, page_hinkley, probe_rate
+from models import adwin, confidence_shift, feature_drift, half_space_trees, latency_shift, page_hinkley, probe_rate
 from models.detector import Detector, Entry, Seat
 from models.watched import KINDS
 from tocsin.signal import Kind
@@ -81,6 +81,45 @@ DETECTORS: Final[dict[str, Entry]] = {
         claim="advisory",
         techniques=("AML.T0043", "AML.T0015"),
         share=0.1,
+    ),
+    "feature_drift": Entry(
+        build=feature_drift.build,
+        version=feature_drift.VERSION,
+        stage="judge",
+        scope="model",
+        sees="an input is distributed otherwise than in golden traffic, or goes missing",
+        needs=frozenset({"features"}),
+        kind=Kind.DRIFT,
+        reference="frozen",
+        claim="calibrated",
+        techniques=("AML.T0031", "AML.T0043", "AML.T0015"),
+        share=0.3,
+    ),
+    "confidence_shift": Entry(
+        build=confidence_shift.build,
+        version=confidence_shift.VERSION,
+        stage="judge",
+        scope="model",
+        sees="confidence, or the mix of predicted classes, differs from golden traffic",
+        needs=frozenset({"confidence"}),
+        kind=Kind.DRIFT,
+        reference="frozen",
+        claim="calibrated",
+        techniques=("AML.T0031", "AML.T0015"),
+        share=0.15,
+    ),
+    "latency_shift": Entry(
+        build=latency_shift.build,
+        version=latency_shift.VERSION,
+        stage="judge",
+        scope="model",
+        sees="answers take longer, or shorter, than in golden traffic",
+        needs=frozenset({"latency_ms"}),
+        kind=Kind.FAULT,
+        reference="frozen",
+        claim="calibrated",
+        techniques=("AML.T0029", "AML.T0034"),
+        share=0.15,
     ),
 }
 """Every detector: id → what it is. The id is the file's name."""

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import dataclass, field
 from functools import cache
 
+import msgspec
 import numpy as np
 import pytest
 
-from models.detector import Detector, Seat
+from models.baseline import Baseline
+from models.census import Census
+from models.detector import CountsDetector, Detector, ReadingsDetector, Seat
 from models.registry import DETECTORS
+from tests.helpers.baselines import Feed, baseline_of
 from tests.helpers.traffic import MODEL, cut, join, poisson, rows_at, sessions, steady, with_values
 from tocsin.clock import Clock
 from tocsin.codec import pack
@@ -20,12 +25,61 @@ from tocsin.rows import Rows
 CLOCK = Clock()
 CHANGED = 16_000
 ATTACKER = 9_999
-names = pytest.mark.parametrize("name", DETECTORS)
 
 
-def build(name: str, model: str = MODEL) -> Detector:
+@cache
+def frozen() -> Baseline:
+    """Returns the baseline of calm traffic that every test here holds traffic against."""
+    return baseline_of(rows_at(*poisson(99, 5_000, 0.01, 400), seed=99))
+
+
+@dataclass
+class Judged:
+    """A detector of judge behind the census that feeds it: rows in, readings out, as from a detector of sense."""
+
+    detector: CountsDetector
+    feed: Feed = field(default_factory=lambda: Feed(Census(frozen(), 1)))
+
+    def observe(self, rows: Rows, clock: Clock) -> list[Reading]:
+        """Returns what judge would read in these rows."""
+        return self.feed.weighed(self.detector, rows, 512)
+
+    def tick(self, clock: Clock) -> None:
+        """Ignores ledger time."""
+
+    def dump(self) -> bytes:
+        """Returns the detector's state and that of what feeds it."""
+        return pack((self.detector.dump(), self.feed.census.dump(), self.feed.before_ms, self.feed.earned_s))
+
+    def load(self, data: bytes) -> None:
+        """Replaces both."""
+        try:
+            state, census, before_ms, earned_s = msgspec.msgpack.decode(data, type=tuple[bytes, bytes, int, float])
+        except msgspec.DecodeError:
+            self.detector.load(data)
+            raise
+        self.detector.load(state)
+        self.feed.census.load(census)
+        self.feed.before_ms, self.feed.earned_s = before_ms, earned_s
+
+
+def seated(name: str) -> object:
     entry = DETECTORS[name]
-    return entry.build(Seat(0, 4, model if entry.scope == "model" else "", entry.share))
+    return entry.build(Seat(0, 4, MODEL if entry.scope == "model" else "", entry.share, frozen(), {MODEL: frozen()}))
+
+
+def build(name: str) -> Detector:
+    built = seated(name)
+    return Judged(built) if DETECTORS[name].stage == "judge" else built  # type: ignore[arg-type, return-value]
+
+
+def which(stage: str) -> list[str]:
+    """Returns the detectors of a stage that watch traffic; those that listen to other detectors see no rows."""
+    return [name for name, e in DETECTORS.items() if e.stage == stage and not isinstance(seated(name), ReadingsDetector)]
+
+
+sense_names = pytest.mark.parametrize("name", which("sense"))
+names = pytest.mark.parametrize("name", which("sense") + which("judge"))
 
 
 def observe(detector: Detector, rows: Rows, size: int = 512) -> list[Reading]:
@@ -61,7 +115,8 @@ def test_the_id_names_the_file_and_the_readings(name: str) -> None:
 
 def test_the_shares_of_the_budget_do_not_exceed_it() -> None:
     for scope in ("shard", "model"):
-        assert sum(entry.share for entry in DETECTORS.values() if entry.scope == scope) <= 1.0
+        spending = [entry for entry in DETECTORS.values() if entry.scope == scope and entry.claim != "advisory"]
+        assert sum(entry.share for entry in spending) <= 1.0
 
 
 @names
@@ -74,7 +129,7 @@ def test_it_finds_what_it_is_for_and_nothing_before(name: str) -> None:
     assert len(readings) < 10
 
 
-@names
+@sense_names
 @pytest.mark.parametrize("size", [7, 1])
 def test_any_cut_gives_the_same_readings_and_the_same_state(name: str, size: int) -> None:
     detector, rows = build(name), eventful()
@@ -84,9 +139,11 @@ def test_any_cut_gives_the_same_readings_and_the_same_state(name: str, size: int
 
 
 @names
-def test_a_hundred_restarts_in_mid_stream_change_nothing(name: str) -> None:
+def test_restarts_in_mid_stream_change_nothing(name: str) -> None:
     rows, readings, state = eventful(), [], build(name).dump()
     ends = np.sort(np.random.default_rng(7).choice(len(rows), 100, replace=False)).tolist()
+    if DETECTORS[name].stage == "judge":  # it weighs whole records, so it stops between them
+        ends = list(range(512, len(rows), 512))
     for begin, end in zip([0, *ends], [*ends, len(rows)], strict=True):
         detector = build(name)
         detector.load(state)
@@ -110,7 +167,7 @@ def test_calm_traffic_is_passed_over_in_silence(name: str, seed: int) -> None:
     assert observe(build(name), rows_at(*day, seed=seed)) == []
 
 
-@names
+@sense_names
 def test_missing_values_are_skipped(name: str) -> None:
     rows = rows_at(*poisson(3, 100, 0.1, 600))
     nan = np.full(len(rows), np.nan, np.float32)
@@ -120,6 +177,13 @@ def test_missing_values_are_skipped(name: str) -> None:
 
 
 @names
+def test_what_nobody_measures_any_more_raises_no_alarm_about_its_value(name: str) -> None:
+    rows = rows_at(*poisson(3, 100, 0.1, 600))
+    nan = np.full(len(rows), np.nan, np.float32)
+    assert observe(build(name), with_values(rows, 0, confidence=nan, latency_ms=nan)) == []
+
+
+@sense_names
 def test_blocks_without_features_and_without_rows_are_tolerated(name: str) -> None:
     rows = rows_at(*poisson(3, 100, 0.1, 60))
     bare = Rows(**{f: getattr(rows, f) for f in rows.__slots__} | {"features": (), "values": rows.values[:0]})
@@ -140,8 +204,8 @@ def test_times_out_of_order_are_tolerated(name: str) -> None:
 def test_the_input_is_never_changed(name: str) -> None:
     rows = eventful().select(slice(0, 2_000))
     arrays = [f for f in rows.__slots__ if isinstance(getattr(rows, f), np.ndarray)]
-    for field in arrays:
-        getattr(rows, field).setflags(write=False)
+    for column in arrays:
+        getattr(rows, column).setflags(write=False)
     observe(build(name), rows)
     assert all(np.array_equal(getattr(rows, f), getattr(eventful(), f)[..., :2_000], equal_nan=f != "hash") for f in arrays)
 

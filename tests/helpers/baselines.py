@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -69,18 +70,37 @@ def _layout(golden: Rows, watches: tuple[Watched, ...], season: Season, correlat
     return Baseline(*head, labels, {}, 0.5, None, b"", ())
 
 
-def counted(census: Census, rows: Rows, size: int = 128) -> Iterator[tuple[Counts, NDArray[np.float64], float]]:
-    """Yields what judge's detectors are given: counts, matrix, and the seconds that passed up to the counts before."""
-    name, before, earned = hash_of(census.baseline), 0, 0.0
-    for block in cut(rows, size):
-        for one in census.count(block):
-            at = block.coordinates(one.last_row)
-            counts = Counts(block.model, name, 1, "armed", one.bucket, one.rows, one.first_ts, one.last_ts, at, b"", b"")
-            yield counts, one.weights, earned
-            earned = max(one.last_ts - before, 0) / 1000 if before else 0.0
-            before = max(one.last_ts, before)
+@dataclass
+class Feed:
+    """Rows of one model as judge's detectors see them.
+
+    Attributes:
+        census: that counts them.
+        before_ms: the furthest event time so far, which stands for ledger time.
+        earned_s: what the next counts may stake: how far time went up to the counts before.
+    """
+
+    census: Census
+    before_ms: int = 0
+    earned_s: float = 0.0
+
+    def counts(self, rows: Rows, size: int = 128) -> Iterator[tuple[Counts, NDArray[np.float64], float]]:
+        """Yields counts, matrix and seconds for every `size` rows."""
+        name = hash_of(self.census.baseline)
+        for block in cut(rows, size):
+            for one in self.census.count(block):
+                at = block.coordinates(one.last_row)
+                times = (one.first_ts, one.last_ts)
+                counts = Counts(block.model, name, 1, "armed", one.bucket, one.rows, *times, at, b"", b"")
+                yield counts, one.weights, self.earned_s
+                self.earned_s = max(one.last_ts - self.before_ms, 0) / 1000 if self.before_ms else 0.0
+                self.before_ms = max(one.last_ts, self.before_ms)
+
+    def weighed(self, detector: CountsDetector, rows: Rows, size: int = 128) -> list[Reading]:
+        """Returns what the detector reads in these rows."""
+        return [reading for given in self.counts(rows, size) for reading in detector.weigh(*given)]
 
 
-def weighed(detector: CountsDetector, census: Census, rows: Rows, size: int = 128) -> list[Reading]:
-    """Returns what the detector reads in these rows."""
-    return [reading for given in counted(census, rows, size) for reading in detector.weigh(*given)]
+def weighed(detector: CountsDetector, baseline: Baseline, rows: Rows) -> list[Reading]:
+    """Returns what the detector reads in these rows, over a fresh census."""
+    return Feed(Census(baseline, 1)).weighed(detector, rows)

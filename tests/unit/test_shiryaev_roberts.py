@@ -18,7 +18,7 @@ from models.detector import Seat
 from models.experts import EXPERTS
 from models.golden_watch import GoldenWatch
 from models.shiryaev_roberts import MONTH_S, REST_S, Bank, log_pay_offs
-from tests.helpers.baselines import baseline_of, counted, weighed
+from tests.helpers.baselines import Feed, baseline_of, weighed
 from tests.helpers.traffic import MODEL, START_MS, rows_at, with_values
 from tocsin.errors import ConfigError, StateError
 from tocsin.event import Coordinates, Source
@@ -103,7 +103,7 @@ def test_a_reading_however_extreme_leaves_finite_numbers(baseline: Baseline) -> 
 @pytest.mark.parametrize("module", [feature_drift, confidence_shift, latency_shift])
 def test_a_calm_week_raises_no_alarm(module: object, baseline: Baseline) -> None:
     rows = calm(100_000, 2)
-    assert weighed(build(module, baseline, 4.0), Census(baseline, 1), rows) == []
+    assert weighed(build(module, baseline, 4.0), baseline, rows) == []
 
 
 def test_alarms_stay_within_the_budget_on_independent_rows() -> None:
@@ -111,14 +111,14 @@ def test_alarms_stay_within_the_budget_on_independent_rows() -> None:
     baseline = baseline_of(calm(50_000, 1), watches=("confidence", "latency"))
     for seed in range(2, 6):
         bank = Bank(baseline, [0, 1], MONTH_S / threshold)
-        for counts, matrix, earned in counted(Census(baseline, 1), calm(40_000, seed), 64):
+        for counts, matrix, earned in Feed(Census(baseline, 1)).counts(calm(40_000, seed), 64):
             alarms += bank.weigh(counts, matrix, earned) is not None
             seconds += earned
     assert 0 < alarms <= 1.2 * seconds / threshold
 
 
 def first(module: object, baseline: Baseline, rows: Rows) -> Reading:
-    readings = weighed(build(module, baseline), Census(baseline, 1), rows)
+    readings = weighed(build(module, baseline), baseline, rows)
     assert readings
     return readings[0]
 
@@ -178,14 +178,14 @@ def test_a_slow_tail_of_latency_is_found_in_milliseconds(baseline: Baseline) -> 
 
 def test_a_lasting_change_speaks_again_after_its_rest_and_not_before(baseline: Baseline) -> None:
     rows = changed(calm(16_000, 8), 8_000, latency_ms=5.0)
-    times = [reading.ts for reading in weighed(build(latency_shift, baseline), Census(baseline, 1), rows)]
+    times = [reading.ts for reading in weighed(build(latency_shift, baseline), baseline, rows)]
     assert len(times) == 4
     assert min(np.diff(times)) >= REST_S * 1000
 
 
 def test_another_quantity_is_heard_while_one_rests(baseline: Baseline) -> None:
     rows = changed(calm(10_000, 9), 8_000, values=100.0)
-    named = [reading.watches for reading in weighed(build(feature_drift, baseline), Census(baseline, 1), rows)]
+    named = [reading.watches for reading in weighed(build(feature_drift, baseline), baseline, rows)]
     assert set(named) == {"amount", "km", "hour"}
     assert len(named) == 3
 
@@ -196,8 +196,8 @@ def test_each_hour_is_judged_by_its_own_pay_offs() -> None:
     hourly = replace(golden, latency_ms=np.where(even, golden.latency_ms, golden.latency_ms * 10))
     live = replace(rows, latency_ms=np.where((rows.ts // 3_600_000) % 2 == 0, rows.latency_ms, rows.latency_ms * 10))
     baseline = baseline_of(hourly, watches=("latency",), season=Season("UTC", 24, 1))
-    assert weighed(build(latency_shift, baseline), Census(baseline, 1), live) == []
-    flat = weighed(build(latency_shift, baseline), Census(baseline, 1), rows)
+    assert weighed(build(latency_shift, baseline), baseline, live) == []
+    flat = weighed(build(latency_shift, baseline), baseline, rows)
     assert flat
     assert (flat[0].ts // 3_600_000) % 2 == 1
 
@@ -213,8 +213,8 @@ def test_late_rows_of_the_last_hour_do_not_rebuild_pay_offs_time_and_again() -> 
 def test_a_restart_at_any_point_changes_nothing(baseline: Baseline) -> None:
     rows = changed(calm(10_000, 10), 8_000, values=1.5)
     whole, state, readings = build(feature_drift, baseline), build(feature_drift, baseline).dump(), []
-    wanted = weighed(whole, Census(baseline, 1), rows)
-    for given in counted(Census(baseline, 1), rows):
+    wanted = weighed(whole, baseline, rows)
+    for given in Feed(Census(baseline, 1)).counts(rows):
         again = build(feature_drift, baseline)
         again.load(state)
         assert again.dump() == state
@@ -242,7 +242,7 @@ def test_without_a_baseline_there_is_nothing_to_watch() -> None:
 def test_a_baseline_without_the_quantity_is_watched_in_silence() -> None:
     bare = baseline_of(calm(1_000, 1), watches=("confidence",))
     detector = build(latency_shift, bare)
-    assert weighed(detector, Census(bare, 1), calm(1_000, 2)) == []
+    assert weighed(detector, bare, calm(1_000, 2)) == []
     detector.load(detector.dump())
 
 
