@@ -13,11 +13,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.baseline import CELLS, Quantity, floats
-from models.cells import Cells, cells_of, lookup_of, padded, pay_offs
+from models.baseline import Quantity
+from models.cells import Cells, cells_of, lookup_of, padded
 from models.dependence import day_margin, day_or_part, intra_class_correlation, ranks_within, tempering
 from models.discount import discount
+from models.experts import EXPERTS
 from models.season import BUCKET_ROWS
+from models.shiryaev_roberts import log_pay_offs
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -77,41 +79,26 @@ def fitted(outline: Quantity, values: NDArray[np.float32], ground: Ground, allow
     cells = _cells(values, weights, bucket, ground.buckets)
     edges, masses = (np.stack(part) for part in zip(*map(padded, cells), strict=True))
     golden_rows = np.array([found.rows for found in cells]) / max(allowance.sigmas, 1.0) ** 2
-    experts = pay_offs(masses[0]).shape[1]
     bare = msgspec.structs.replace(
         outline,
         edges=edges.astype("<f4").tobytes(),
         masses=masses.astype("<f8").tobytes(),
         golden_rows=golden_rows.astype("<f8").tobytes(),
         correlation=correlation,
-        tempering=np.ones(experts, "<f4").tobytes(),
-        margin=np.zeros(experts, "<f4").tobytes(),
+        tempering=np.ones(len(EXPERTS), "<f4").tobytes(),
+        margin=np.zeros(len(EXPERTS), "<f4").tobytes(),
     )
     cell = lookup_of(edges[:, None, :]).cells(values[None, :], bucket)[0]
-    exponents = tempering(log_pay_offs(bare)[bucket, cell], weights, always=allowance.temper)
+    exponents = tempering(_evidence(bare, ground.buckets)[bucket, cell], weights, always=allowance.temper)
     tempered = msgspec.structs.replace(bare, tempering=exponents.astype("<f4").tobytes())
-    gains = log_pay_offs(tempered)[bucket, cell]
+    gains = _evidence(tempered, ground.buckets)[bucket, cell]
     margin = allowance.sigmas * day_margin(gains, weights, day_or_part(ground.day[known]))
     return msgspec.structs.replace(tempered, margin=margin.astype("<f4").tobytes())
 
 
-def log_pay_offs(quantity: Quantity) -> Floats:
-    """Returns what one row of weight 1 in a cell adds to each expert's evidence, (buckets, cells, experts).
-
-    The tempered log pay-off, less what the golden sample's being finite could feign (one standard error of its mean),
-    less the day margin.
-    """
-    masses = floats(quantity.masses, -1, CELLS, dtype="<f8")
-    rows = floats(quantity.golden_rows, -1, dtype="<f8")
-    exponents, margin = floats(quantity.tempering, -1), floats(quantity.margin, -1)
-    logs = np.empty((len(masses), CELLS, len(exponents)))
-    for bucket, (mass, golden) in enumerate(zip(masses, rows.tolist(), strict=True)):
-        pays = pay_offs(mass)
-        mean = mass @ pays
-        spread = np.sqrt(np.maximum(mass @ (pays * pays) - mean * mean, 0.0))
-        unsure = spread / np.sqrt(np.maximum(golden * exponents, 1.0))
-        logs[bucket] = exponents * (np.log(pays) - np.log1p(unsure)) - margin
-    return logs
+def _evidence(quantity: Quantity, buckets: int) -> Floats:
+    """Returns what one row of weight 1 in a cell adds to each expert's evidence, (buckets, cells, experts)."""
+    return np.stack([log_pay_offs(quantity, bucket) for bucket in range(buckets)])
 
 
 def _cells(values: NDArray[np.float32], weights: Floats, bucket: Ints, buckets: int) -> list[Cells]:

@@ -37,14 +37,14 @@ class Golden:
         rows: in time order; callers are known by hash only.
         ranks: window → int64 (rows,), each row's number among its caller's in that window, from 1.
         windows: window → int64 (rows,), which window each row fell into.
-        seen: rows there were before any were dropped.
+        share: of the rows there were; the others were dropped.
         callers: distinct callers among the rows kept.
     """
 
     rows: Rows
     ranks: dict[int, Ints]
     windows: dict[int, Ints]
-    seen: int
+    share: float
     callers: int
 
     def select(self, which: slice) -> Golden:
@@ -54,7 +54,7 @@ class Golden:
             rows,
             {window: ranks[which] for window, ranks in self.ranks.items()},
             {window: number[which] for window, number in self.windows.items()},
-            len(rows),
+            self.share,
             len(np.unique(rows.hash)),
         )
 
@@ -119,7 +119,7 @@ class Sample:
             for index, window in enumerate(WINDOWS)
         }
         windows = {window: number[order] // window for window in WINDOWS}
-        return Golden(rows.select(order), ranks, windows, self.rows, len(np.unique(rows.hash)))
+        return Golden(rows.select(order), ranks, windows, self._kept / self.rows, len(np.unique(rows.hash)))
 
     def _keep(self, rows: Rows, number: Ints, ranks: tuple[Ints, ...]) -> None:
         kept = np.flatnonzero((number // STRETCH) * GOLDEN_RATIO % 1.0 < self._share)

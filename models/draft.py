@@ -1,0 +1,197 @@
+"""Draft: what a baseline is to hold of golden rows: which season, which quantities, and the rows' values of them.
+
+Whatever traffic looks like, there is a draft of it or a sentence that says what is missing: without callers nothing is
+discounted, without confidence or features nothing of the kind is watched, with an hour of data there is one season bucket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from models import loda
+from models.baseline import FORMAT, Baseline, Quantity, Season, Watched, hash_of
+from models.discount import WINDOW
+from models.fitting import Allowance, Ground, fitted
+from models.golden_sample import Golden
+from models.quantity import WORDS, columns, label_codes
+from models.season import bucket_of, choose_season, day_of
+from tocsin.errors import ConfigError
+
+SEED: Final = 20_260_101
+"""Of the envelope's projections: the same golden rows give the same baseline."""
+FLIP_PURITY: Final = 0.98
+"""Share of the rows on the right side of a confidence at which the decision is said to flip."""
+MOST_LABELS: Final = 1_000
+
+AllowanceOf = Callable[[Watched], Allowance]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A baseline whose quantities are named but not yet fitted, and the golden rows' values of them.
+
+    Attributes:
+        outline: everything but cells and gate.
+        values: float32 (quantities, rows).
+        golden: the rows.
+        inherited: by name, quantities taken over from an earlier version.
+    """
+
+    outline: Baseline
+    values: NDArray[np.float32]
+    golden: Golden
+    inherited: dict[str, Quantity]
+
+    def baseline(self, allowance_of: AllowanceOf, window: int, only: tuple[Watched, ...] = ()) -> Baseline:
+        """Returns the baseline, not gated: every quantity that enough rows have a value of.
+
+        Args:
+            allowance_of: how careful to be with quantities that watch this.
+            window: a window that the sample counted callers in.
+            only: which quantities; all when empty.
+        """
+        ground = _ground(self.golden, self.outline.season, window)
+        quantities = (
+            msgspec.structs.replace(self.inherited[outline.name], feature=outline.feature)
+            if outline.name in self.inherited
+            else fitted(outline, column, ground, allowance_of(outline.watches))
+            for outline, column in zip(self.outline.quantities, self.values, strict=True)
+            if not only or outline.watches in only
+        )
+        found = tuple(quantity for quantity in quantities if quantity is not None)
+        return msgspec.structs.replace(self.outline, quantities=found, window=window)
+
+
+def drafted(golden: Golden, zone: str, origin: str, inherits: Baseline | None = None) -> Draft:
+    """Returns the draft of a baseline on these rows.
+
+    Args:
+        golden: the rows.
+        zone: IANA time zone of the people behind the model.
+        origin: one line: where the rows came from.
+        inherits: baseline of an earlier version, whose season, features' cells, envelope and rates are taken over.
+
+    Raises:
+        ConfigError: there is nothing to watch in the rows.
+    """
+    rows = golden.rows
+    season = choose_season(rows.ts, zone) if inherits is None else inherits.season
+    features, inherited = rows.features, _inherited(inherits)
+    if inherits is not None and set(inherits.features) == set(features):
+        features = inherits.features
+        envelope, references, taught = inherits.envelope, inherits.references, np.zeros(len(rows), np.bool_)
+    else:
+        inherited.pop("envelope", None)
+        envelope, references, taught = _envelope(golden)
+    outline = Baseline(
+        format=FORMAT,
+        model=rows.model,
+        features=features,
+        first_ts=int(rows.ts[0]),
+        last_ts=int(rows.ts[-1]),
+        rows=round(len(rows) / golden.share),
+        callers=golden.callers,
+        window=WINDOW,
+        season=season,
+        quantities=_outlines(features, envelope is not None),
+        labels=_labels(golden),
+        rates={} if inherits is None else inherits.rates,
+        boundary=decision_boundary(rows.confidence, label_codes(rows)),
+        envelope=envelope,
+        references=references,
+        gate=(),
+        inherits="" if inherits is None else hash_of(inherits),
+        origin=origin,
+    )
+    values = columns(outline, rows)
+    for column, quantity in zip(values, outline.quantities, strict=True):
+        if quantity.watches == "envelope":
+            column[taught] = np.nan
+    if np.isnan(values).all():
+        raise ConfigError(f"golden sample of {rows.model}: features, confidence, latency or labels needed; found none")
+    return Draft(outline, values, golden, inherited)
+
+
+def decision_boundary(confidence: NDArray[np.float32], codes: NDArray[np.float32]) -> float:
+    """Returns the confidence at which the decision flips, NaN when labels do not tell.
+
+    Where one class lies below some confidence and the others above, as with a score, that confidence; where confidence is
+    of the class decided for, whichever it is, the lowest: there the decision was closest to another.
+
+    Args:
+        confidence: float32 (rows,), NaN where unknown.
+        codes: float32 (rows,), predicted classes, NaN where unknown.
+    """
+    known = ~(np.isnan(confidence) | np.isnan(codes))
+    confidence, codes = confidence[known], codes[known]
+    classes, counts = np.unique(codes, return_counts=True)
+    if len(classes) < 2:
+        return float("nan")
+    order = np.argsort(confidence, kind="stable")
+    ordered = confidence[order]
+    usual = (codes == classes[np.argmax(counts)])[order]
+    below = np.concatenate(([0], np.cumsum(usual)))
+    right = below + (len(usual) - np.arange(len(usual) + 1)) - (below[-1] - below)
+    for hits in (right, len(usual) - right):  # the usual class below the flip, or above it
+        cut = int(np.argmax(hits))
+        wrong, rare = len(usual) - int(hits[cut]), len(usual) - int(counts.max())
+        if 0 < cut < len(usual) and wrong <= (1.0 - FLIP_PURITY) * min(rare, len(usual) - rare):
+            return float((ordered[cut - 1] + ordered[cut]) / 2)
+    return float(ordered[0])
+
+
+def _envelope(golden: Golden) -> tuple[loda.Loda | None, bytes, NDArray[np.bool_]]:
+    """Returns the envelope, its references, and which rows it was built from: every second caller's, or stretch."""
+    rows = golden.rows
+    if not rows.features:
+        return None, b"", np.zeros(len(rows), np.bool_)
+    odd = (rows.hash >> np.uint64(32) & np.uint64(1)).astype(np.bool_)
+    if not 0.25 < odd.mean() < 0.75:
+        odd = np.arange(len(rows)) // 256 % 2 == 1
+    built, references = loda.build_loda(rows.values[:, odd], rows.features, SEED)
+    return built, references, odd
+
+
+def _outlines(features: tuple[str, ...], envelope: bool) -> tuple[Quantity, ...]:
+    wanted: list[tuple[Watched, int]] = [("feature", index) for index in range(len(features))]
+    wanted += [("missing", index) for index in range(len(features))]
+    wanted += [("confidence", -1), ("margin", -1), ("latency", -1), ("label", -1)]
+    wanted += [("envelope", -1)] if envelope else []
+    return tuple(
+        Quantity(WORDS[watches].format(features[index] if index >= 0 else ""), watches, index, b"", b"", b"", 0.0, b"", b"")
+        for watches, index in wanted
+    )
+
+
+def _labels(golden: Golden) -> tuple[tuple[str, float], ...]:
+    counts = np.bincount(golden.rows.label, minlength=len(golden.rows.labels))
+    shares = [(name, count / len(golden.rows)) for name, count in zip(golden.rows.labels, counts.tolist(), strict=True) if name]
+    return tuple(sorted(shares, key=lambda share: (-share[1], share[0]))[:MOST_LABELS])
+
+
+def _ground(golden: Golden, season: Season, window: int) -> Ground:
+    rows = golden.rows
+    return Ground(
+        bucket=bucket_of(season, rows.ts),
+        buckets=season.buckets,
+        day=day_of(season.zone, rows.ts),
+        rank=golden.ranks[window],
+        group=rows.hash ^ (golden.windows[window].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)),
+        clustered=golden.callers > 1,
+    )
+
+
+def _inherited(inherits: Baseline | None) -> dict[str, Quantity]:
+    """Returns what is taken over from another version: what the traffic brings, not what the model answers."""
+    if inherits is None:
+        return {}
+    return {quantity.name: quantity for quantity in inherits.quantities if quantity.watches in _OF_TRAFFIC}
+
+
+_OF_TRAFFIC: Final = ("feature", "missing", "envelope")
