@@ -104,11 +104,19 @@ class Bank:
         quantities: indices of those to watch, each with the same prior weight.
         alerts_per_month: false alarms that are allowed, > 0.
         directions: of the experts that bet; all of them when it is empty.
+        owner: id of the detector that it is part of.
     """
 
     def __init__(
-        self, baseline: Baseline, quantities: list[int], alerts_per_month: float, directions: tuple[Direction, ...] = ()
+        self,
+        baseline: Baseline,
+        quantities: list[int],
+        alerts_per_month: float,
+        directions: tuple[Direction, ...] = (),
+        *,
+        owner: str = "bank",
     ) -> None:
+        self.owner = owner
         self.baseline = baseline
         self.hash = hash_of(baseline)
         self.quantities = quantities
@@ -152,7 +160,7 @@ class Bank:
         table = self._tables.pop(bucket, None)
         if table is None:
             logs = [log_pay_offs(self.baseline.quantities[index], bucket) for index in self.quantities]
-            table = np.stack(logs)[:, :, self.experts].astype(np.float32)
+            table = np.ascontiguousarray(np.stack(logs)[:, :, self.experts], np.float32)
         self._tables[bucket] = table
         if len(self._tables) > TABLES:
             del self._tables[next(iter(self._tables))]
@@ -204,12 +212,12 @@ class Bank:
             dump = msgspec.msgpack.decode(data, type=_Dump)
             arrays = zlib.decompress(dump.arrays)
         except (msgspec.DecodeError, UnicodeDecodeError, zlib.error) as error:
-            raise StateError(f"a bank of this version expected; {error}") from error
+            raise StateError(f"{self.owner}: a bank of this version expected; {error}") from error
         if dump.baseline != self.hash:
-            raise StateError(f"a bank over baseline {self.hash[:12]} expected, over {dump.baseline[:12]} found")
+            raise StateError(f"{self.owner}: a bank over baseline {self.hash[:12]} expected, over {dump.baseline[:12]} found")
         mine = self._arrays()
         if len(arrays) != sum(array.nbytes for array in mine):
-            raise StateError(f"a bank of {len(self.quantities)} quantities expected, {len(arrays)} bytes found")
+            raise StateError(f"{self.owner}: a bank of {len(self.quantities)} quantities expected, {len(arrays)} bytes found")
         begin = 0
         for array in mine:
             found = np.frombuffer(arrays, array.dtype.newbyteorder("<"), array.size, begin)

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from models import confidence_shift, feature_drift, latency_shift
 from models.baseline import Baseline, Season
 from models.census import Census
-from models.detector import Seat
+from models.detector import CountsDetector, Seat
 from models.experts import EXPERTS
-from models.golden_watch import GoldenWatch
 from models.shiryaev_roberts import MONTH_S, REST_S, Bank, log_pay_offs
 from tests.helpers.baselines import Feed, baseline_of, weighed
 from tests.helpers.traffic import MODEL, START_MS, rows_at, with_values
@@ -39,8 +38,8 @@ def baseline() -> Baseline:
     return baseline_of(calm(20_000, 1))
 
 
-def build(module: object, baseline: Baseline, alerts_per_month: float = 1.0) -> GoldenWatch:
-    built: GoldenWatch = module.build(Seat(model=MODEL, baseline=baseline, alerts_per_month=alerts_per_month))  # type: ignore[attr-defined]
+def build(module: object, baseline: Baseline, alerts_per_month: float = 1.0) -> CountsDetector:
+    built: CountsDetector = module.build(Seat(model=MODEL, baseline=baseline, alerts_per_month=alerts_per_month))  # type: ignore[attr-defined]
     return built
 
 
