@@ -33,7 +33,11 @@ class Packaged:
 @cache
 def packaged() -> tuple[Packaged, ...]:
     """Returns phishing sites, segments of photographs that are no grass, and bananas; River ships them."""
-    return (_of("phishing", datasets.Phishing(), True), _of("segment", datasets.ImageSegments(), "grass"))
+    return (
+        _of("phishing", datasets.Phishing(), True),
+        _of("segment", datasets.ImageSegments(), "grass"),
+        _of("banana", datasets.Bananas(), True),
+    )
 
 
 def _of(name: str, stream: datasets.base.Dataset, strange: object) -> Packaged:
