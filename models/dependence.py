@@ -8,14 +8,14 @@ three ways, and the false alarms that this causes grow with the threshold, so a 
    International Statistical Review 54), groups = a caller's events in one window.
 2. Neighbours in time resemble each other: the weighted log pay-offs of a block then vary more than its rows' own variance
    explains; each expert's pay-off is raised to the power beta = explained / actual, the least over blocks of 64, 256 and
-   1,024 rows, where the discount left beta < 0.8.
+   1,024 rows, where that is below 0.8.
 3. Days differ: each expert's mean pay-off has a standard deviation between golden days; z times it is subtracted from
    its log pay-off, so that a day as unlike the others as golden days are earns nothing.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,13 +81,12 @@ def intra_class_correlation(ranks: Floats, group: NDArray[np.uint64]) -> float:
     return min(max((between - within) / total, 0.0), 0.999) if total > 0 else 0.0
 
 
-def tempering(evidence: Floats, weights: Floats, *, always: bool = False) -> Floats:
+def tempering(evidence: NDArray[np.floating[Any]], weights: Floats) -> Floats:
     """Returns each expert's exponent, (experts,), in (0, 1]: how much of a block's variance independent rows explain.
 
     Args:
         evidence: float (rows, experts), each row's log pay-offs, in ledger order.
         weights: float64 (rows,), each row's discount.
-        always: whether exponents near 1 count as well.
     """
     experts = evidence.shape[1]
     exponents = np.ones(experts)
@@ -103,11 +102,10 @@ def tempering(evidence: Floats, weights: Floats, *, always: bool = False) -> Flo
         actual = sums.var(axis=0, ddof=1)
         explained = mass.mean() * variance
         exponents = np.minimum(exponents, np.divide(explained, actual, out=np.ones(experts), where=actual > 1e-12))
-    exponents = np.maximum(exponents, LEAST)
-    return exponents if always else np.where(exponents < RESIDUAL, exponents, 1.0)
+    return np.maximum(exponents, LEAST)
 
 
-def day_margin(evidence: Floats, weights: Floats, day: Ints) -> Floats:
+def day_margin(evidence: NDArray[np.floating[Any]], weights: Floats, day: Ints) -> Floats:
     """Returns the standard deviation between days of each expert's mean gain per unit of weight, (experts,), ≥ 0.
 
     Widened for there being only so many days. 0 when there is one day only and too little of it to part.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from models import loda
 from models.baseline import FORMAT, Baseline, Quantity, Season, Watched, hash_of
 from models.discount import WINDOW
-from models.fitting import Allowance, Ground, fitted
+from models.fitting import Allowance, Fit, Ground, fitted
 from models.golden_sample import Golden
 from models.quantity import WORDS, columns, label_codes
 from models.season import bucket_of, choose_season, day_of
@@ -48,24 +48,32 @@ class Draft:
     golden: Golden
     inherited: dict[str, Quantity]
 
-    def baseline(self, allowance_of: AllowanceOf, window: int, only: tuple[Watched, ...] = ()) -> Baseline:
-        """Returns the baseline, not gated: every quantity that enough rows have a value of.
+    def fits(self, window: int) -> list[Fit]:
+        """Returns every quantity that enough rows have a value of, fitted.
 
         Args:
-            allowance_of: how careful to be with quantities that watch this.
             window: a window that the sample counted callers in.
-            only: which quantities; all when empty.
         """
         ground = _ground(self.golden, self.outline.season, window)
-        quantities = (
-            msgspec.structs.replace(self.inherited[outline.name], feature=outline.feature)
-            if outline.name in self.inherited
-            else fitted(outline, column, ground, allowance_of(outline.watches))
-            for outline, column in zip(self.outline.quantities, self.values, strict=True)
-            if not only or outline.watches in only
-        )
-        found = tuple(quantity for quantity in quantities if quantity is not None)
-        return msgspec.structs.replace(self.outline, quantities=found, window=window)
+        found: list[Fit | None] = []
+        for outline, column in zip(self.outline.quantities, self.values, strict=True):
+            if outline.name in self.inherited:
+                known = msgspec.structs.replace(self.inherited[outline.name], feature=outline.feature)
+                found.append(Fit(known, known))
+            else:
+                found.append(fitted(outline, column, ground))
+        return [fit for fit in found if fit is not None]
+
+    def baseline(self, fits: list[Fit], allowance_of: AllowanceOf, window: int) -> Baseline:
+        """Returns the baseline, not gated.
+
+        Args:
+            fits: its quantities.
+            allowance_of: how careful to be with quantities that watch this.
+            window: the one they were fitted with.
+        """
+        quantities = tuple(fit.under(allowance_of(fit.plain.watches)) for fit in fits)
+        return msgspec.structs.replace(self.outline, quantities=quantities, window=window)
 
 
 def drafted(golden: Golden, zone: str, origin: str, inherits: Baseline | None = None) -> Draft:

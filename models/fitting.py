@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.baseline import Quantity
+from models.baseline import Quantity, floats
 from models.cells import Cells, cells_of, lookup_of, padded
-from models.dependence import day_margin, day_or_part, intra_class_correlation, ranks_within, tempering
+from models.dependence import RESIDUAL, day_margin, day_or_part, intra_class_correlation, ranks_within, tempering
 from models.discount import discount
 from models.experts import EXPERTS
 from models.season import BUCKET_ROWS
@@ -53,7 +53,7 @@ class Allowance:
     """How much is allowed for what golden traffic cannot tell; the replay gate raises it until the alarms stop.
 
     Attributes:
-        sigmas: z, of the day margin and of the finite golden sample.
+        sigmas: z, of the day margin and of the finite golden sample, ≥ 1.
         temper: whether exponents near 1 count as well.
     """
 
@@ -61,14 +61,33 @@ class Allowance:
     temper: bool = False
 
 
-def fitted(outline: Quantity, values: NDArray[np.float32], ground: Ground, allowance: Allowance) -> Quantity | None:
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A fitted quantity.
+
+    Attributes:
+        plain: exponents near 1 taken as 1, one standard deviation as margin.
+        tempered: all exponents as found.
+    """
+
+    plain: Quantity
+    tempered: Quantity
+
+    def under(self, allowance: Allowance) -> Quantity:
+        """Returns the quantity with this much allowed for: an error z times as large is that of 1/z² of the rows."""
+        base = self.tempered if allowance.temper else self.plain
+        rows = floats(base.golden_rows, -1, dtype="<f8") / allowance.sigmas**2
+        margin = floats(base.margin, -1) * allowance.sigmas
+        return msgspec.structs.replace(base, golden_rows=rows.tobytes(), margin=margin.astype("<f4").tobytes())
+
+
+def fitted(outline: Quantity, values: NDArray[np.float32], ground: Ground) -> Fit | None:
     """Returns the quantity with all that its values say; None when too few rows have a value.
 
     Args:
         outline: what it watches.
         values: float32 (rows,), NaN where a row has none.
         ground: of these rows.
-        allowance: how careful to be.
     """
     known = np.flatnonzero(~np.isnan(values))
     if len(known) < LEAST_ROWS:
@@ -78,27 +97,43 @@ def fitted(outline: Quantity, values: NDArray[np.float32], ground: Ground, allow
     weights = discount(ground.rank[known], correlation)
     cells = _cells(values, weights, bucket, ground.buckets)
     edges, masses = (np.stack(part) for part in zip(*map(padded, cells), strict=True))
-    golden_rows = np.array([found.rows for found in cells]) / max(allowance.sigmas, 1.0) ** 2
     bare = msgspec.structs.replace(
         outline,
         edges=edges.astype("<f4").tobytes(),
         masses=masses.astype("<f8").tobytes(),
-        golden_rows=golden_rows.astype("<f8").tobytes(),
+        golden_rows=np.array([found.rows for found in cells], "<f8").tobytes(),
         correlation=correlation,
         tempering=np.ones(len(EXPERTS), "<f4").tobytes(),
         margin=np.zeros(len(EXPERTS), "<f4").tobytes(),
     )
     cell = lookup_of(edges[:, None, :]).cells(values[None, :], bucket)[0]
-    exponents = tempering(_evidence(bare, ground.buckets)[bucket, cell], weights, always=allowance.temper)
+    rows = _Rows(bucket, cell, weights, day_or_part(ground.day[known]))
+    exponents = tempering(_evidence(bare, rows), weights)
+    plain = _with_margin(bare, np.where(exponents < RESIDUAL, exponents, 1.0), rows)
+    if (exponents >= RESIDUAL).all():
+        return Fit(plain, plain)
+    return Fit(plain, _with_margin(bare, exponents, rows))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    bucket: Ints
+    cell: Ints
+    weights: Floats
+    day: Ints
+
+
+def _with_margin(bare: Quantity, exponents: Floats, rows: _Rows) -> Quantity:
     tempered = msgspec.structs.replace(bare, tempering=exponents.astype("<f4").tobytes())
-    gains = _evidence(tempered, ground.buckets)[bucket, cell]
-    margin = allowance.sigmas * day_margin(gains, weights, day_or_part(ground.day[known]))
+    margin = day_margin(_evidence(tempered, rows), rows.weights, rows.day)
     return msgspec.structs.replace(tempered, margin=margin.astype("<f4").tobytes())
 
 
-def _evidence(quantity: Quantity, buckets: int) -> Floats:
-    """Returns what one row of weight 1 in a cell adds to each expert's evidence, (buckets, cells, experts)."""
-    return np.stack([log_pay_offs(quantity, bucket) for bucket in range(buckets)])
+def _evidence(quantity: Quantity, rows: _Rows) -> NDArray[np.float32]:
+    """Returns each row's log pay-offs, float32 (rows, experts)."""
+    buckets = len(quantity.golden_rows) // 8
+    tables = np.stack([log_pay_offs(quantity, bucket) for bucket in range(buckets)]).astype(np.float32)
+    return tables[rows.bucket, rows.cell]
 
 
 def _cells(values: NDArray[np.float32], weights: Floats, bucket: Ints, buckets: int) -> list[Cells]:

@@ -18,21 +18,22 @@ import numpy as np
 
 from models.baseline import Baseline, Gate, Watched
 from models.draft import Draft
-from models.fitting import Allowance
+from models.experts import EXPERTS, Direction
+from models.fitting import Allowance, Fit
 from models.golden_sample import LEAST_ROWS, WINDOWS, Golden
-from models.replay import alarms, months, replayed
+from models.replay import Steps, alarms, gains, months, replayed, side_by_side
 from models.season import DAY_MS, day_of
 from models.shiryaev_roberts import MONTH_S
 from tocsin.rows import Rows
 
-WATCHES: Final[dict[str, tuple[Watched, ...]]] = {
-    "feature_drift": ("feature", "missing"),
-    "confidence_shift": ("confidence", "label"),
-    "latency_shift": ("latency",),
-    "envelope": ("envelope",),
-    "boundary_probe": ("margin",),
+WATCHED: Final[dict[str, tuple[tuple[Watched, ...], tuple[Direction, ...]]]] = {
+    "feature_drift": (("feature", "missing"), ()),
+    "confidence_shift": (("confidence", "label"), ()),
+    "latency_shift": (("latency",), ()),
+    "envelope": (("envelope",), ()),
+    "boundary_probe": (("margin",), ()),
 }
-"""Detectors that must pass, and what of a row each one's evidence rests on."""
+"""Detectors that must pass, what of a row each one's evidence rests on, and which way its experts bet (all when empty)."""
 LEVELS: Final = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)
 """How many times the budget is allowed at each threshold tried."""
 ALLOWANCES: Final = (Allowance(1.0, False), Allowance(2.0, False), Allowance(2.0, True))
@@ -44,8 +45,8 @@ LONG_DAYS: Final = 13.5
 """Golden days from which months can be drawn."""
 MONTH_DAYS: Final = 30
 MONTHS: Final = 12
-DRAWS: Final = 4
-"""Of callers; each makes its share of MONTHS."""
+DRAWS: Final = 6
+"""Of callers."""
 MANY_CALLERS: Final = 100
 """Fewer are no sample of all that might call: they are not drawn."""
 
@@ -96,79 +97,113 @@ def verdicts(draft: Draft, held_out: Golden, budgets: dict[str, float]) -> tuple
     Args:
         draft: on the first part of the golden rows.
         held_out: the last.
-        budgets: detector → false alerts a month that it may raise; keys of WATCHES.
+        budgets: detector → false alerts a month that it may raise; keys of WATCHED.
     """
     tried = []
     for window in WINDOWS:
-        found = {detector: _verdict(draft, held_out, detector, window, budget) for detector, budget in budgets.items()}
+        bench = _bench(draft, held_out, window)
+        found = {detector: _verdict(bench, detector, budget) for detector, budget in budgets.items()}
         tried.append((window, found))
         if all(verdict.gate.armed or not verdict.gate.trials for verdict in found.values()):
             break
     return max(tried, key=lambda of: sum(verdict.gate.armed for verdict in of[1].values()))
 
 
-def _verdict(draft: Draft, held_out: Golden, detector: str, window: int, budget: float) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """Everything that detectors are tried on, counted once: cells do not depend on the allowance.
+
+    Attributes:
+        draft: on the first part.
+        fits: its quantities.
+        window: of the discount.
+        held_out: readings of the last part.
+        drawn: readings of the last part as other callers might have made it; None when it is not long or not of many.
+        long: whether months are drawn.
+        days: held out.
+    """
+
+    draft: Draft
+    fits: list[Fit]
+    window: int
+    held_out: Steps
+    drawn: Steps | None
+    long: bool
+    days: float
+
+    def baseline(self, allowance: Allowance) -> Baseline:
+        return self.draft.baseline(self.fits, lambda _: allowance, self.window)
+
+
+def _bench(draft: Draft, held_out: Golden, window: int) -> _Bench:
+    fits = draft.fits(window)
+    baseline = draft.baseline(fits, lambda _: Allowance(), window)
+    ts = held_out.rows.ts
+    long = int(ts[-1] - draft.golden.rows.ts[0]) >= LONG_DAYS * DAY_MS
+    drawn = None
+    if long and held_out.callers >= MANY_CALLERS:
+        draws = range(1, DRAWS + 1)
+        drawn = side_by_side([replayed(baseline, _half_of_callers(held_out.rows, draw), held_out.share / 2) for draw in draws])
+    steps = replayed(baseline, held_out.rows, held_out.share)
+    return _Bench(draft, fits, window, steps, drawn, long, int(ts[-1] - ts[0]) / DAY_MS)
+
+
+def _verdict(bench: _Bench, detector: str, budget: float) -> Verdict:
     """Returns the first allowance that the detector passed with, or the last that it failed with."""
-    watches = WATCHES[detector]
-    days = _days(held_out, held_out)
-    if not draft.baseline(lambda _: ALLOWANCES[0], window, watches).quantities:
-        says = f"nothing to watch: golden traffic has no {' or '.join(watches)}"
-        return Verdict(Gate(detector, False, 1.0, days, (), says), ALLOWANCES[0])
+    watches, directions = WATCHED[detector]
+    quantities = bench.baseline(ALLOWANCES[0]).of(*watches)
+    if not quantities:
+        says = f"blind: golden traffic has no {' or '.join(watches)}"
+        return Verdict(Gate(detector, False, 1.0, bench.days, (), says), ALLOWANCES[0])
+    experts = [at for at, expert in enumerate(EXPERTS) if not directions or expert.direction in directions]
     for allowance in ALLOWANCES:
-        baseline = draft.baseline(lambda _, given=allowance: given, window, watches)  # type: ignore[misc]
         trials: Trials = ()
-        passed = True
-        for trial in _trials(baseline, held_out, budget, _days(draft.golden, held_out) >= LONG_DAYS):
+        for trial in _trials(bench, bench.baseline(allowance), quantities, experts, budget):
             trials += trial
-            passed = all(raised <= allowed for _, raised, allowed in trial)
-            if not passed:
+            if _failed(trials):
                 break
-        if passed:
+        if not _failed(trials):
             break
-    return Verdict(Gate(detector, passed, allowance.sigmas, days, trials, _says(passed, trials, days)), allowance)
+    gate = Gate(detector, not _failed(trials), allowance.sigmas, bench.days, trials, _says(trials, bench.days))
+    return Verdict(gate, allowance)
 
 
-def _trials(baseline: Baseline, held_out: Golden, budget: float, long: bool) -> Iterator[Trials]:
+def _trials(bench: _Bench, baseline: Baseline, quantities: list[int], experts: list[int], budget: float) -> Iterator[Trials]:
     """Yields the trials, cheapest first: the held-out days at all levels, then months of days, then of callers and days."""
-    quantities = list(range(len(baseline.quantities)))
-    steps = replayed(baseline, quantities, held_out.rows, held_out.share)
+    steps = bench.held_out
+    gained = gains(steps, baseline, quantities, experts)
     levels = np.array(LEVELS) * budget
-    raised = alarms(steps, MONTH_S / levels)[0]
+    raised = alarms(gained, steps.seconds, MONTH_S / levels)[0]
     yield tuple(zip(levels.tolist(), raised.tolist(), (steps.seconds.sum() * levels / MONTH_S).tolist(), strict=True))
-    if not long:
-        return
     claimed = np.array([MONTH_S / budget])
-    raised = alarms(steps, claimed, months(steps, MONTH_DAYS, MONTHS, 0))
-    yield ((budget, float(raised.sum()), MONTHS * budget),)
-    if held_out.callers >= MANY_CALLERS:
-        total = 0
-        for draw in range(1, DRAWS + 1):
-            again = replayed(baseline, quantities, _callers_drawn(held_out.rows, draw), held_out.share)
-            total += int(alarms(again, claimed, months(again, MONTH_DAYS, MONTHS // DRAWS, draw)).sum())
-        yield ((budget, float(total), MONTHS * budget),)
+    if bench.long:
+        raised = alarms(gained, steps.seconds, claimed, months(steps, MONTH_DAYS, MONTHS, 0))
+        yield ((budget, float(raised.sum()), MONTHS * budget),)
+    if bench.drawn is not None:
+        gained = gains(bench.drawn, baseline, quantities, experts)
+        raised = alarms(gained, bench.drawn.seconds, claimed, months(bench.drawn, 2 * MONTH_DAYS, MONTHS, 1))
+        yield ((budget, float(raised.sum()), MONTHS * budget),)
 
 
-def _days(first: Golden, last: Golden) -> float:
-    return float(last.rows.ts[-1] - first.rows.ts[0]) / DAY_MS
+def _failed(trials: Trials) -> bool:
+    return any(raised > allowed for _, raised, allowed in trials)
 
 
-def _callers_drawn(rows: Rows, seed: int) -> Rows:
-    """Returns the rows of as many callers as there are, drawn with replacement; one drawn twice is two callers."""
+def _half_of_callers(rows: Rows, seed: int) -> Rows:
+    """Returns the rows of a random half of the callers.
+
+    Drawn with replacement instead, a caller's rows would stand there twice at once: a burst that nobody made.
+    """
     distinct, which = np.unique(rows.hash, return_inverse=True)
-    drawn = np.random.default_rng(seed).integers(0, len(distinct), len(distinct))
-    times = np.bincount(drawn, minlength=len(distinct))[which]
-    picked = np.repeat(np.arange(len(rows)), times)
-    copy = np.arange(len(picked)) - np.repeat(np.cumsum(times) - times, times)
-    chosen = rows.select(picked)
-    return replace(chosen, hash=chosen.hash + copy.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+    chosen = np.random.default_rng(seed).permutation(len(distinct)) < len(distinct) // 2
+    return rows.select(chosen[which])
 
 
-def _says(passed: bool, trials: Trials, days: float) -> str:
-    months_tried = "" if len(trials) == len(LEVELS) else " and in months drawn from them"
-    if passed:
-        return f"armed: {days:.1f} held-out days{months_tried} raised no more alarms than allowed at {len(LEVELS)} thresholds"
+def _says(trials: Trials, days: float) -> str:
+    months_too = len(trials) > len(LEVELS)
+    if not _failed(trials):
+        also = ", and months drawn from them," if months_too else ""
+        return f"armed: {days:.1f} held-out days{also} raised no more alarms than allowed at any of {len(LEVELS)} thresholds"
     budget, raised, allowed = next(trial for trial in trials if trial[1] > trial[2])
-    where = "" if len(trials) == len(LEVELS) else " in drawn months"
-    return (
-        f"advisory: {raised:g} alarms{where} where {allowed:.3g} are allowed, at {budget:g} a month ({days:.1f} held-out days)"
-    )
+    where = "months drawn from " if months_too else ""
+    return f"advisory: {where}{days:.1f} held-out days raised {raised:g} alarms, {allowed:.3g} allowed, at {budget:g} a month"

@@ -14,7 +14,7 @@ import msgspec
 from models.baseline import Baseline, Gate, Watched
 from models.draft import drafted
 from models.fitting import Allowance
-from models.gate import WATCHES, split, too_little, verdicts
+from models.gate import WATCHED, split, too_little, verdicts
 from models.golden_sample import WINDOWS
 from models.golden_sample import Sample as Sample  # others know it by this module
 from models.registry import DETECTORS
@@ -44,17 +44,18 @@ def build_baseline(
     first, last = split(golden, zone)
     little = too_little(first, last)
     if little:
-        window, allowances = WINDOWS[0], {detector: Allowance() for detector in WATCHES}
-        gate = tuple(Gate(detector, False, 1.0, 0.0, (), little) for detector in WATCHES)
+        window, allowances = WINDOWS[0], {detector: Allowance() for detector in WATCHED}
+        gate = tuple(Gate(detector, False, 1.0, 0.0, (), little) for detector in WATCHED)
     else:
-        budgets = {detector: alerts_per_model_month * _share(detector) for detector in WATCHES}
+        budgets = {detector: alerts_per_model_month * _share(detector) for detector in WATCHED}
         window, found = verdicts(drafted(first, zone, origin, inherits), last, budgets)
         allowances = {detector: verdict.allowance for detector, verdict in found.items()}
         gate = tuple(verdict.gate for verdict in found.values())
     of_watched: dict[Watched, Allowance] = {
-        watched: allowances[detector] for detector, watches in WATCHES.items() for watched in watches
+        watched: allowances[detector] for detector, (watches, _) in WATCHED.items() for watched in watches
     }
-    return msgspec.structs.replace(whole.baseline(of_watched.__getitem__, window), gate=gate)
+    baseline = whole.baseline(whole.fits(window), of_watched.__getitem__, window)
+    return msgspec.structs.replace(baseline, gate=gate)
 
 
 def _share(detector: str) -> float:
