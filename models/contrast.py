@@ -38,8 +38,8 @@ def contrast(baseline: Baseline, index: int, bucket: int, recent: Floats) -> Evi
     for name, place in QUANTILES:
         evidence[f"golden_{name}"] = _brief(_in_units(quantity, _quantile(edges, masses, place)))
         evidence[f"recent_{name}"] = _brief(_in_units(quantity, _quantile(edges, shares, place)))
-    evidence["recent_share_in_lowest_golden_quarter"] = _brief(_share_within(masses, shares, 0.0, QUARTER))
-    evidence["recent_share_in_highest_golden_quarter"] = _brief(_share_within(masses, shares, 1 - QUARTER, 1.0))
+    evidence["recent_share_in_lowest_golden_quarter"] = _brief(share_within(masses, shares, 0.0, QUARTER))
+    evidence["recent_share_in_highest_golden_quarter"] = _brief(share_within(masses, shares, 1 - QUARTER, 1.0))
     return evidence
 
 
@@ -64,7 +64,7 @@ def _quantile(edges: Floats, shares: Floats, place: float) -> float:
     return float(real[min(max(cell - 1, 0), len(real) - 1)]) if len(real) else 0.0
 
 
-def _share_within(masses: Floats, shares: Floats, low: float, high: float) -> float:
+def share_within(masses: Floats, shares: Floats, low: float, high: float) -> float:
     """Returns how much of `shares` lies where u is between low and high; a cell that reaches out counts in part."""
     ends = np.concatenate(([0.0], np.cumsum(masses)))
     inside = np.clip(np.minimum(ends[1:], high) - np.maximum(ends[:-1], low), 0.0, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import Final
 
-from models import adwin, confidence_shift, feature_drift, half_space_trees, latency_shift, page_hinkley, probe_rate
+from models import adwin, confidence_shift, envelope, feature_drift, half_space_trees, latency_shift, page_hinkley, probe_rate
 from models.detector import Detector, Entry, Seat
 from models.watched import KINDS
 from tocsin.signal import Kind
@@ -119,6 +119,19 @@ DETECTORS: Final[dict[str, Entry]] = {
         reference="frozen",
         claim="calibrated",
         techniques=("AML.T0029", "AML.T0034"),
+        share=0.15,
+    ),
+    "envelope": Entry(
+        build=envelope.build,
+        version=envelope.VERSION,
+        stage="judge",
+        scope="model",
+        sees="more inputs lie outside the golden distribution, all features together, than always did",
+        needs=frozenset({"features"}),
+        kind=Kind.DRIFT,
+        reference="frozen",
+        claim="calibrated",
+        techniques=("AML.T0043", "AML.T0015"),
         share=0.15,
     ),
 }

@@ -14,7 +14,7 @@ from models.baseline import Baseline
 from models.census import Census
 from models.detector import CountsDetector, Detector, ReadingsDetector, Seat
 from models.registry import DETECTORS
-from tests.helpers.baselines import Feed, baseline_of
+from tests.helpers.baselines import ALL, Feed, baseline_of
 from tests.helpers.traffic import MODEL, cut, join, poisson, rows_at, sessions, steady, with_values
 from tocsin.clock import Clock
 from tocsin.codec import pack
@@ -30,7 +30,7 @@ ATTACKER = 9_999
 @cache
 def frozen() -> Baseline:
     """Returns the baseline of calm traffic that every test here holds traffic against."""
-    return baseline_of(rows_at(*poisson(99, 5_000, 0.01, 400), seed=99))
+    return baseline_of(rows_at(*poisson(99, 5_000, 0.01, 400), seed=99), watches=(*ALL, "envelope"))
 
 
 @dataclass
