@@ -11,7 +11,7 @@ tried again with twice the margin, with tempering, with a wider window, and at l
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
