@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import reduce
 from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from streams.topics import TOPICS
 from tocsin.config import Config, RawTopic
@@ -37,6 +38,13 @@ def _within(low: float, high: float) -> Callable[[Any], bool]:
     return lambda value: math.isfinite(value) and low <= value <= high
 
 
+def _zone(name: str) -> bool:
+    try:
+        return bool(ZoneInfo(name))
+    except (KeyError, OSError, ValueError):
+        return False
+
+
 CHECKS: Final = (
     Check("kafka.brokers", lambda text: all(map(_BROKER.fullmatch, text.split(","))), "host:port, separated by commas"),
     Check("kafka.prefix", lambda text: not text or bool(_NAME.fullmatch(text)), "letters, digits, '.', '_' or '-'"),
@@ -47,6 +55,10 @@ CHECKS: Final = (
     Check("detection.alerts_fleet_month", _within(1e-6, 1e4), "more than 0, at most 10000 (false alerts a month)"),
     Check("http.intake_port", _within(-1, 65535), "-1 (off), 0 (any free one) or a port"),
     Check("http.worker_port", _within(-1, 65535), "-1 (off), 0 (any free one) or a port"),
+    Check("http.curator_port", _within(-1, 65535), "-1 (off), 0 (any free one) or a port"),
+    Check("baseline.rows", _within(1_000, 262_144), "1000 to 262144 (rows)"),
+    Check("baseline.hours", _within(0.01, 8_760), "more than 0, at most 8760 (hours)"),
+    Check("baseline.zone", _zone, "an IANA time zone such as Europe/Berlin"),
     Check("http.host", bool, "an address to listen on"),
     Check("instance", lambda text: bool(_NAME.fullmatch(text)), "1 to 100 letters, digits, '.', '_' or '-'"),
     Check("key_file", bool, "a path"),

@@ -38,6 +38,7 @@ ENVIRONMENT: Final[dict[str, str]] = {
     "TOCSIN_HTTP_HOST": "http.host",
     "TOCSIN_HTTP_INTAKE_PORT": "http.intake_port",
     "TOCSIN_HTTP_WORKER_PORT": "http.worker_port",
+    "TOCSIN_HTTP_CURATOR_PORT": "http.curator_port",
     "TOCSIN_KEY_FILE": "key_file",
     "TOCSIN_DATA_DIR": "data_dir",
     "TOCSIN_INSTANCE": "instance",

@@ -102,6 +102,7 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
     intake_port: int = 9471
     worker_port: int = 9472
+    curator_port: int = 9473
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

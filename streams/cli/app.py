@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.exceptions import Abort, TyperException
 
-from streams.cli import alerts, brokers, config, dlq, processes, silence, topics, traffic, tutorial
+from streams.cli import alerts, baseline, brokers, config, dlq, processes, silence, topics, traffic, tutorial
 from streams.cli.output import PipeClosedError, clean, print_json
 from tocsin import __version__
 from tocsin.errors import Exit, TocsinError
@@ -25,6 +25,7 @@ VERBS: Final[tuple[tuple[str, Callable[..., Any]], ...]] = (
     ("run", processes.run),
     ("intake", processes.intake),
     ("worker", processes.worker),
+    ("curator", processes.curator),
     ("doctor", topics.doctor),
     ("detectors", tutorial.detectors),
     ("simulate", traffic.simulate),
@@ -38,6 +39,17 @@ GROUPS: Final[tuple[tuple[str, str, dict[str, Callable[..., Any]]], ...]] = (
     ("topics", "The topics that Tocsin owns.", {"create": topics.create, "check": topics.check}),
     ("broker", "A broker on this machine, until ctrl-C.", {"embedded": brokers.embedded, "kafka": brokers.kafka}),
     ("alerts", "Findings.", {"tail": alerts.tail, "show": alerts.show, "close": alerts.close}),
+    (
+        "baseline",
+        "What a model's traffic is held against.",
+        {
+            "build": baseline.build,
+            "show": baseline.show,
+            "diff": baseline.diff,
+            "promote": baseline.promote,
+            "accept": baseline.accept,
+        },
+    ),
     (
         "silence",
         "Keep findings from proposing anything.",

@@ -1,4 +1,4 @@
-"""`tocsin run`, `tocsin intake`, `tocsin worker`: the processes."""
+"""`tocsin run`, `tocsin intake`, `tocsin worker`, `tocsin curator`: the processes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from streams.cli.options import ConfigFile, config_of, key_of
 from tocsin.errors import ConfigError, Exit, TocsinError
 from tocsin.ids import derive_key
 
-ROLES = ("intake", "worker")
+ROLES = ("intake", "worker", "curator")
 """What `tocsin run` keeps running."""
 
 
 def run(config: ConfigFile = None) -> int:
-    """Run intake and worker on this machine and restart whichever ends, until SIGTERM or ctrl-C."""
+    """Run intake, worker and curator on this machine and restart whichever ends, until SIGTERM or ctrl-C."""
     settings = config_of(config)
     key_of(settings)
     from streams import logs
@@ -72,3 +72,21 @@ def worker(
         raise ConfigError(f"--stage: expected {', '.join(STAGES)}; got {unknown[0]!r}")
     with status("worker", settings, settings.http.worker_port) as here:
         run_worker(settings, names, key, WorkerObserver(here))
+
+
+def curator(config: ConfigFile = None) -> NoReturn:
+    """Build baselines from first traffic, and tell what can be seen of each model."""
+    settings = config_of(config)
+    from streams.curator.curator import run_curator
+    from streams.process import status
+    from streams.stage.fatal import die
+
+    with status("curator", settings, settings.http.curator_port) as here:
+        try:
+            code = run_curator(settings, here.health)
+        except TocsinError as error:
+            die(error.exit_code, str(error))
+        except Exception as error:
+            die(Exit.FAULT, f"{type(error).__name__}: {error}", error)
+    sys.stderr.flush()
+    os._exit(code)

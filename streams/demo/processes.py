@@ -36,6 +36,7 @@ brokers = "{brokers}"
 [http]
 intake_port = {intake_port}
 worker_port = {worker_port}
+curator_port = -1
 
 [[topic]]
 name = "{topic}"
