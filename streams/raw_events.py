@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
-from streams.capture_file import RAW, Captured
+import msgspec
+
+from streams.capture_file import RAW, Captured, is_capture, read_capture
+from streams.intake.core import records_of_lines
 from streams.intake.record import RawRecord
+from tocsin.config import Config, RawTopic
+from tocsin.errors import ConfigError, FileError
 
 INTAKE: Final = (RAW, "labels", "control")
 """Roles of a capture that intake reads."""
@@ -54,3 +60,46 @@ def _raw(record: Captured) -> RawRecord:
     return RawRecord(
         record.topic, record.topic_id, record.partition, record.offset, record.append_ms, record.value, record.headers
     )
+
+
+def events_of_file(path: Path, config: Config, topic: str = "") -> tuple[Config, Events]:
+    """Returns the raw records of a capture or of lines, and the configuration to read them by: see `events_of_lines`.
+
+    Raises:
+        FileError: the file is damaged, cannot be read, or is a capture without raw records.
+        ConfigError: the topic is not in the configuration.
+    """
+    if not is_capture(path):
+        return events_of_lines(path, config, topic)
+    captured = list(read_capture(path))
+    if not any(record.role == RAW for record in captured):
+        raise FileError(f"{path}: a capture with raw records expected; it has none")
+    return config, Events(lambda: iter(merged(captured)))
+
+
+def events_of_lines(path: Path, config: Config, topic: str = "") -> tuple[Config, Events]:
+    """Returns one record per line of a file, and the configuration to read them by: event time is the clock then.
+
+    Args:
+        path: lines of events.
+        config: that of the deployment.
+        topic: the configured topic whose format they have; the file's name, sniffed, otherwise.
+
+    Raises:
+        ConfigError: the topic is not in the configuration.
+    """
+    chosen = next((known for known in config.topic if known.name == topic), None)
+    if topic and chosen is None:
+        raise ConfigError(f"topic {topic!r} must be in the configuration; it has {', '.join(t.name for t in config.topic)}")
+    chosen = chosen or RawTopic(path.name)
+    settings = msgspec.structs.replace(config, clock="event", topic=(chosen,))
+    return settings, Events(lambda: records_of_lines(_lines(path), chosen.name))
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                yield line.rstrip(b"\r\n")
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read: {error.strerror}") from error

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import numpy as np
 
+from streams.baselines.store import NO_BASELINES, Baselines
 from streams.capture_file import RAW, Captured, is_capture, read_capture
 from streams.chain import Chain
-from streams.intake.core import frames_of, raw_topics, records_of_lines
+from streams.intake.core import frames_of, raw_topics
 from streams.intake.record import RawRecord, Rejected
-from streams.raw_events import Events, merged
+from streams.raw_events import Events, events_of_lines, merged
 from streams.stage.machine import Link, Send
 from tocsin.codec import unpack
-from tocsin.config import Config, RawTopic
-from tocsin.errors import ConfigError, FileError
+from tocsin.config import Config
+from tocsin.errors import ConfigError
 from tocsin.frame import Frame, decode_frame, encode_frame
 from tocsin.ids import DEVELOPMENT_KEY, derive_key
 from tocsin.signal import Signal, Signals
@@ -69,9 +69,17 @@ class Replay:
         return [found.finding for found in self.found]
 
 
-def replay_frames(frames: Iterable[tuple[int, Frame]], config: Config, rejected: Sequence[Rejected] = ()) -> Replay:
-    """Returns what follows from these (shard, frame) pairs, carried through one by one; `rejected` is read at the end."""
-    chain = Chain(config)
+def replay_frames(
+    frames: Iterable[tuple[int, Frame]],
+    config: Config,
+    rejected: Sequence[Rejected] = (),
+    baselines: Baselines = NO_BASELINES,
+) -> Replay:
+    """Returns what follows from these (shard, frame) pairs, carried through one by one; `rejected` is read at the end.
+
+    `baselines` must hold what promotions in the frames name.
+    """
+    chain = Chain(config, baselines)
     counts = dict.fromkeys(("frames", "events", *COUNTED.values(), "rejected"), 0)
     found: list[Found] = []
     proposals: list[bytes] = []
@@ -94,20 +102,23 @@ def replay_frames(frames: Iterable[tuple[int, Frame]], config: Config, rejected:
     return Replay(tuple(found), tuple(proposals), tuple(rejected), counts, callers)
 
 
-def replay_raw(records: Iterable[RawRecord], config: Config, key: bytes = DEVELOPMENT_KEY) -> Replay:
+def replay_raw(
+    records: Iterable[RawRecord], config: Config, key: bytes = DEVELOPMENT_KEY, baselines: Baselines = NO_BASELINES
+) -> Replay:
     """Returns what follows from raw records in ledger order.
 
     Args:
         records: see `merged`.
         config: that of the deployment; it must name the records' topics.
         key: the deployment's key, by which callers are hashed: shards and hashes are the live ones only with the live key.
+        baselines: what promotions among the records name.
 
     Raises:
         ConfigError: a record's topic is not in the configuration.
     """
     known, rejected = raw_topics(config), list[Rejected]()
     frames = frames_of(_known(records, frozenset(known)), config, derive_key(key, "caller"), rejected)
-    return replay_frames(frames, config, rejected)
+    return replay_frames(frames, config, rejected, baselines)
 
 
 def replay_file(path: Path, config: Config, *, key: bytes = DEVELOPMENT_KEY, topic: str = "") -> tuple[Replay, Events]:
@@ -125,8 +136,7 @@ def replay_file(path: Path, config: Config, *, key: bytes = DEVELOPMENT_KEY, top
         ConfigError: a topic is not in the configuration.
     """
     if not is_capture(path):
-        settings, name = _for_lines(config, topic, path.name)
-        events = Events(lambda: records_of_lines(_lines(path), name))
+        settings, events = events_of_lines(path, config, topic)
         return replay_raw(events.records(), settings, key), events
     return replay_captured(list(read_capture(path)), config, key)
 
@@ -161,23 +171,6 @@ def _known(records: Iterable[RawRecord], topics: frozenset[str]) -> Iterator[Raw
                 f"topic {record.topic!r} of the input must be in the configuration; it has {', '.join(sorted(topics))}"
             )
         yield record
-
-
-def _for_lines(config: Config, topic: str, name: str) -> tuple[Config, str]:
-    chosen = next((known for known in config.topic if known.name == topic), None)
-    if topic and chosen is None:
-        raise ConfigError(f"topic {topic!r} must be in the configuration; it has {', '.join(t.name for t in config.topic)}")
-    chosen = chosen or RawTopic(name)
-    return msgspec.structs.replace(config, clock="event", topic=(chosen,)), chosen.name
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    try:
-        with path.open("rb") as file:
-            for line in file:
-                yield line.rstrip(b"\r\n")
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _frame(record: Captured) -> Frame:

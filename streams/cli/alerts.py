@@ -105,3 +105,15 @@ def _last(config: Config, uid: str) -> tuple[bytes, dict[str, Any]]:
     if not ids:
         raise ConfigError(f"{uid!r}: no finding in the alerts topic has an id that begins so")
     return next(iter(ids.values()))
+
+
+def onset_of(config: Config, uid: str) -> tuple[str, str, int]:
+    """Returns a finding's incident, its model and when it began, Unix milliseconds.
+
+    Raises:
+        ConfigError: no finding, or more than one, has an id that begins so.
+    """
+    from alerts.history import dig
+
+    _, finding = _last(config, uid)
+    return str(dig(finding, "finding_info", "uid")), str(dig(finding, "resources", 0, "uid")), int(dig(finding, "start_time"))

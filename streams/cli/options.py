@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tocsin.config import Config
+from tocsin.errors import ConfigError
 
 ConfigFile = Annotated[
     str | None, typer.Option("--config", "-c", metavar="FILE", help="Configuration; TOCSIN_CONFIG or tocsin.toml otherwise.")
@@ -43,3 +44,18 @@ def key_of(config: Config) -> bytes:
     from streams.key_file import read_key
 
     return read_key(config, os.environ)
+
+
+def part_of(text: str) -> float:
+    """Returns a part of the whole, in (0, 1], written as `50%` or `0.5`.
+
+    Raises:
+        ConfigError: it is not one.
+    """
+    try:
+        part = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        part = 0.0
+    if not 0 < part <= 1:
+        raise ConfigError(f"--learn-first: expected a part above 0 and at most 100%, e.g. 50%; got {text!r}")
+    return part

@@ -6,17 +6,21 @@ import re
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import orjson
 import typer
 
-from streams.cli.options import ConfigFile, Json, config_of, exists, key_of
-from streams.cli.output import print_json, say, table, write
+from streams.cli.options import ConfigFile, Json, config_of, exists, key_of, part_of
+from streams.cli.output import print_json, say, table, warn, write
 from tocsin.config import Config, Kafka
 from tocsin.errors import ConfigError, Exit
 from tocsin.ids import DEVELOPMENT_KEY
+
+if TYPE_CHECKING:
+    from streams.raw_events import Events
+    from streams.replay import Replay
 
 _BROKER = re.compile(r"[A-Za-z0-9.-]+:\d+")
 
@@ -92,6 +96,12 @@ def replay(
     keyed: Annotated[
         bool, typer.Option("--keyed", help="Hash callers with the deployment's key: shards and hashes as they were live.")
     ] = False,
+    baseline: Annotated[
+        list[Path] | None, typer.Option("--baseline", help="In force, armed, from the beginning; repeat for more models.")
+    ] = None,
+    learn_first: Annotated[
+        str, typer.Option(metavar="PART", help="Build baselines from the first part, e.g. 50%, and arm them where it ends.")
+    ] = "",
     check: Annotated[
         bool,
         typer.Option(
@@ -116,13 +126,39 @@ def replay(
     key = key_of(settings) if keyed else DEVELOPMENT_KEY
     with TemporaryDirectory() as scratch:
         path = file or _captured(settings, topic, Path(scratch))
-        replayed, events = replay_file(path, settings, key=key, topic=topic if file else "")
+        if baseline or learn_first:
+            replayed, events = _taught(path, settings, key, topic if file else "", baseline or [], learn_first)
+        else:
+            replayed, events = replay_file(path, settings, key=key, topic=topic if file else "")
         report = lines(replayed, events if lab else None)
     if as_json or lab:
         write(b"".join(line + b"\n" for line in report))
     else:
         _tell(report)
     return Exit.OK
+
+
+def _taught(path: Path, config: Config, key: bytes, topic: str, files: list[Path], learn_first: str) -> tuple[Replay, Events]:
+    """Returns the replay with the baselines of these files, or with those that the first part of the records teaches."""
+    from streams.baselines.files import read_baseline
+    from streams.baselines.learning import learn_first as teach
+    from streams.baselines.learning import with_baselines
+    from streams.baselines.store import MemoryBaselines
+    from streams.raw_events import events_of_file
+    from streams.replay import replay_raw
+
+    if files and learn_first:
+        raise ConfigError("replay: expected --baseline or --learn-first; got both")
+    settings, events = events_of_file(path, config, topic)
+    if files:
+        baselines = [read_baseline(one) for one in files]
+        records = with_baselines(events.records(), baselines, settings)
+    else:
+        learned, records = teach(events.records, part_of(learn_first), settings, key)
+        baselines = list(learned.baselines)
+        for name, reason in learned.refused.items():
+            warn(f"{name}: no baseline: {reason}")
+    return replay_raw(records, settings, key, MemoryBaselines(baselines)), events
 
 
 def _captured(config: Config, topic: str, scratch: Path) -> Path:
