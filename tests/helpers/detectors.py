@@ -141,7 +141,7 @@ class Listener:
         self.heard = msgspec.msgpack.decode(data, type=list[str])
 
 
-def judge_entry(build: Callable[[], Any], version: int = 1) -> Entry:
+def judge_entry(build: Callable[[], Any], version: int = 1, needs: frozenset[str] = frozenset()) -> Entry:
     """Returns a registry row of judge around a test detector."""
     return Entry(
         build=lambda _seat: build(),
@@ -149,7 +149,7 @@ def judge_entry(build: Callable[[], Any], version: int = 1) -> Entry:
         stage="judge",
         scope="model",
         sees="the weight of counts",
-        needs=frozenset(),
+        needs=needs,
         kind=Kind.DRIFT,
         reference="frozen",
         claim="calibrated",
