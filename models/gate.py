@@ -18,6 +18,7 @@ import numpy as np
 
 from models.baseline import Baseline, Gate, Watched
 from models.draft import Draft
+from models.envelope import DIRECTIONS
 from models.experts import EXPERTS, Direction
 from models.fitting import Allowance, Fit
 from models.golden_sample import LEAST_ROWS, WINDOWS, Golden
@@ -30,7 +31,7 @@ WATCHED: Final[dict[str, tuple[tuple[Watched, ...], tuple[Direction, ...]]]] = {
     "feature_drift": (("feature", "missing"), ()),
     "confidence_shift": (("confidence", "label"), ()),
     "latency_shift": (("latency",), ()),
-    "envelope": (("envelope",), ()),
+    "envelope": (("envelope",), DIRECTIONS),
     "boundary_probe": (("margin",), ()),
 }
 """Detectors that must pass, what of a row each one's evidence rests on, and which way its experts bet (all when empty)."""
