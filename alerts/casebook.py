@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from alerts.incident import GROUP, NOBODY, Incident, hex_of
+from alerts.severity import is_sound
 from tocsin.codec import pack
 from tocsin.ids import uid
 from tocsin.signal import Signal
@@ -17,6 +18,9 @@ CROWD: Final = 20
 CROWD_MS: Final = 600_000
 MAX_OPEN: Final = 2_000
 MAX_CLOSED: Final = 500
+
+VERSION: Final = 2
+"""Of the layout of a dump."""
 
 Key = tuple[str, str, str]
 """(subject, kind, actor)."""
@@ -102,8 +106,12 @@ class Casebook:
         """Returns all incidents as bytes."""
         return pack(_Dump(list(self.open.values()), list(self.closed.values())))
 
-    def load(self, data: bytes) -> None:
-        """Replaces all incidents by those in a dump of the same version."""
+    def load(self, data: bytes, version: int = VERSION) -> None:
+        """Replaces all incidents by those in a dump of this version or of 1, which knew no action, date or pattern."""
         dump = msgspec.msgpack.decode(data, type=_Dump)
+        if version == 1:
+            for incident in (*dump.open, *dump.closed):
+                incident.action = "throttle" if incident.proposal else ""
+                incident.since = min((signal.ts for signal in incident.signals.values() if is_sound(signal)), default=0)
         self.open = {(incident.subject, incident.kind, incident.actor): incident for incident in dump.open}
         self.closed = {incident.uid: incident for incident in dump.closed}

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from alerts.incident import GROUP, Incident, hex_of
+from alerts.pattern import Pattern
 from alerts.playbook import play_for
 from alerts.privacy import address, show
 from alerts.proposal import Proposal
@@ -79,6 +80,7 @@ class Finding(msgspec.Struct, frozen=True):
         proposal_id: the latest proposal, this one or an earlier one, or "".
         proposal_expires: until when that stands, ledger time.
         advice: what a person should do.
+        pattern: what it looks like.
     """
 
     uid: str
@@ -109,6 +111,7 @@ class Finding(msgspec.Struct, frozen=True):
     proposal_id: str
     proposal_expires: int
     advice: str
+    pattern: Pattern
 
     @property
     def lead(self) -> Signal:
@@ -120,7 +123,7 @@ def finding_of(
     incident: Incident, activity: Activity, because: str, now: int, silence: Silence | None, privacy: Privacy
 ) -> Finding:
     """Returns what is to be said about an incident now, without a proposal; `incident.sequence` is this finding's number."""
-    members = incident.members()[:MAX_ACTORS]
+    members, pattern = incident.members()[:MAX_ACTORS], incident.pattern()
     return Finding(
         uid=uid("finding", incident.uid, incident.sequence),
         incident=incident.uid,
@@ -159,7 +162,8 @@ def finding_of(
         proposal=None,
         proposal_id=incident.proposal,
         proposal_expires=incident.expires,
-        advice=play_for(incident.kind, incident.severity).advice,
+        advice=play_for(incident.kind, pattern, incident.severity).advice,
+        pattern=pattern,
     )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from alerts.escape import printable
-from alerts.wording import moment, number, percent
+from alerts.wording import SCIENCE
+from alerts.words import moment, number, percent
 
 
 def dig(value: Any, *path: str | int) -> Any:
@@ -34,8 +35,9 @@ def _text(value: Any) -> str:
 
 
 def first_sentence(finding: dict[str, Any]) -> str:
-    """Returns the analyst's sentence of the message."""
-    return _text(dig(finding, "message")).partition(" For data scientists: ")[0]
+    """Returns the analyst's part of the message, without the false alerts to expect, which come before it."""
+    odds = _text(dig(finding, "unmapped", "tocsin", "false_alerts"))
+    return _text(dig(finding, "message")).partition(SCIENCE)[0].removeprefix(odds).lstrip()
 
 
 def one_line(finding: dict[str, Any]) -> str:
@@ -50,6 +52,7 @@ def describe(finding: dict[str, Any]) -> list[tuple[str, str]]:
     """Returns (label, text) pairs that tell the whole finding, most important first; empty texts are left out."""
     ours = dig(finding, "unmapped", "tocsin")
     pairs = [
+        ("False alerts", _text(dig(ours, "false_alerts"))),
         ("What", first_sentence(finding)),
         ("Advice", _text(dig(finding, "remediation", "desc"))),
         ("Severity", _text(dig(finding, "severity"))),
@@ -62,7 +65,7 @@ def describe(finding: dict[str, Any]) -> list[tuple[str, str]]:
         ("Signals", _counts(finding)),
         ("ATLAS", "; ".join(_attacks(finding))),
         ("Detector", _detector(finding)),
-        ("False alerts", _text(dig(ours, "false_alerts"))),
+        ("Baseline", " — ".join(filter(None, (_text(dig(ours, "baseline")), _text(dig(ours, "ladder")))))),
         ("Evidence", _evidence(finding)),
         ("Examples", ", ".join(_text(dig(event, "uid")) for event in dig(finding, "finding_info", "related_events") or [])),
         ("Proposal", _text(dig(ours, "proposal"))),

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from alerts.severity import Severity, severity_of, severity_together
+from alerts.pattern import Pattern, explains, pattern_of
+from alerts.severity import Severity, is_sound, severity_of, severity_together, strength
 from tocsin.event import Caller
 from tocsin.signal import Kind, Signal
 
@@ -20,7 +21,7 @@ MAX_TOP = 50
 MAX_COUNTED = 10_000
 """Callers a group can tell apart; beyond that the number shown is a lower bound."""
 MAX_SIGNALS = 8
-"""Detectors and quantities kept per incident, the latest signal of each."""
+"""Detectors and quantities kept per incident, the latest signal of each; every detector keeps at least one."""
 MAX_EXAMPLES = 5
 
 
@@ -53,8 +54,8 @@ class Incident(msgspec.Struct, array_like=True):
         kind: what happened.
         actor: a caller's hash in hex, `GROUP` or `NOBODY`.
         opened: ledger time, Unix milliseconds.
-        last: ledger time of its latest signal.
-        start: earliest onset, event time.
+        last: ledger time of its latest signal; once there is a sound one, of the latest sound one.
+        start: earliest onset, event time; once there is a sound signal, of the sound ones.
         end: latest signal, event time.
         severity: it only rises.
         fired: signals that belong to it.
@@ -69,8 +70,11 @@ class Incident(msgspec.Struct, array_like=True):
         silence: id of the silence it is under, or "".
         proposal: id of the latest proposal, or "".
         expires: until when that proposal stands, ledger time, Unix milliseconds.
-        targets: the callers that proposal names, as hashes in hex, ascending.
+        targets: the callers that proposal names, as hashes in hex, ascending; none when it is about the whole model.
         verdict: an analyst's last word, or "".
+        since: when its first sound signal crossed, event time; 0 before.
+        action: what that proposal proposes, or "".
+        patterns: what it was ever said to look like.
     """
 
     uid: str
@@ -97,20 +101,40 @@ class Incident(msgspec.Struct, array_like=True):
     expires: int = 0
     targets: tuple[str, ...] = ()
     verdict: str = ""
+    since: int = 0
+    action: str = ""
+    patterns: tuple[Pattern, ...] = ()
 
     def take(self, signal: Signal, now: int) -> None:
         """Adds one signal: counts, time span, callers, severity."""
         self.fired += 1
-        self.last = now
-        self.start = min(self.start, signal.onset_ts)
-        self.end = max(self.end, signal.ts)
-        slot = f"{signal.detector}/{signal.watches}"
-        if slot in self.signals or len(self.signals) < MAX_SIGNALS:
-            self.signals[slot] = signal
+        self._date(signal, now)
+        self._keep(signal)
         if signal.caller is not None:
             self._count(signal.caller, signal)
         self._remember(signal)
-        self.severity = max(self.severity, severity_together(self.signals.values(), is_crowd=self.actor == GROUP))
+        self.severity = max(self.severity, self._severity())
+
+    def _date(self, signal: Signal, now: int) -> None:
+        """Notes when; what is not sound dates nothing and keeps nothing open once something sound is there."""
+        sound = is_sound(signal)
+        self.end = max(self.end, signal.ts)
+        if sound and not self.since:
+            self.since, self.start, self.last = signal.ts, signal.onset_ts, now
+        elif sound or not self.since:
+            self.start, self.last = min(self.start, signal.onset_ts), now
+
+    def _keep(self, signal: Signal) -> None:
+        """Keeps the signal in its slot; when there are too many, the weakest of a detector with several makes room."""
+        self.signals[f"{signal.detector}/{signal.watches}"] = signal
+        if len(self.signals) <= MAX_SIGNALS:
+            return
+        names = [one.detector for one in self.signals.values()]
+        several = {slot: one for slot, one in self.signals.items() if names.count(one.detector) > 1} or self.signals
+        del self.signals[min(several, key=lambda slot: (severity_of(several[slot]), strength(several[slot]), slot))]
+
+    def _severity(self) -> Severity:
+        return severity_together(self.signals.values(), is_crowd=self.actor == GROUP, since=self.since)
 
     def _count(self, caller: Caller, signal: Signal) -> None:
         if len(self.callers) < MAX_COUNTED:
@@ -136,12 +160,16 @@ class Incident(msgspec.Struct, array_like=True):
         return sorted(self.top.values(), key=lambda member: (-member.count, hex_of(member.caller)))
 
     def lead(self) -> Signal:
-        """Returns the signal that says most: the most severe, then the latest."""
-        return max(self.signals.values(), key=lambda signal: (severity_of(signal), signal.ts, signal.uid))
+        """Returns the signal that says most: the most severe, of those the one that explains most, then the latest."""
+        return max(self.signals.values(), key=lambda signal: (severity_of(signal), explains(signal), signal.ts, signal.uid))
 
-    def is_only_moving(self) -> bool:
-        """Returns whether nothing but detectors whose reference moves support it."""
-        return all(signal.reference == "moving" for signal in self.signals.values())
+    def pattern(self) -> Pattern:
+        """Returns what it looks like now."""
+        return pattern_of(self.lead())
+
+    def has_sound_support(self) -> bool:
+        """Returns whether any detector supports it on whose word something may be proposed."""
+        return any(is_sound(signal) for signal in self.signals.values())
 
     def analytics(self) -> Iterator[Signal]:
         """Yields the latest signal of each detector and quantity, the leading one first."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from alerts.incident import Incident, hex_of
-from alerts.playbook import play_for
+from alerts.playbook import Action, play_for
 from alerts.privacy import show
 from tocsin.config import Privacy
 from tocsin.ids import uid
@@ -36,7 +38,7 @@ class Proposal(msgspec.Struct, frozen=True):
         model: `namespace/name@version`.
         finding_uid: the incident it answers.
         action: what to do.
-        targets: to whom.
+        targets: to whom; nobody when it is about the whole model.
         ttl_s: for how long, seconds; always given.
         reason: the finding's first sentence.
         created: ledger time, Unix milliseconds.
@@ -58,35 +60,50 @@ class Proposal(msgspec.Struct, frozen=True):
     state: str = "unsigned"
 
 
-def targets_of(incident: Incident) -> tuple[str, ...]:
-    """Returns the hashes in hex of the callers to contain, ascending; empty when there is nothing to propose.
+class Response(NamedTuple):
+    """What the playbook wants done about an incident.
 
-    Nothing is proposed under a silence, after an analyst's verdict, on the word of moving detectors alone, or about callers
+    Attributes:
+        action: what.
+        targets: to which callers, as hashes in hex, ascending; none when it is about the whole model.
+    """
+
+    action: Action
+    targets: tuple[str, ...]
+
+
+def response_to(incident: Incident) -> Response | None:
+    """Returns what to propose, or None for nothing.
+
+    Nothing is proposed under a silence, after an analyst's verdict, unless a sound detector supports it, or against callers
     without a name.
     """
-    play = play_for(incident.kind, incident.severity)
-    if play.action == "annotate" or incident.silence or incident.verdict or incident.is_only_moving():
-        return ()
-    return tuple(sorted(name for name, member in incident.top.items() if member.caller.id_kind != NAMELESS))
+    play = play_for(incident.kind, incident.pattern(), incident.severity)
+    if play.action == "annotate" or incident.silence or incident.verdict or not incident.has_sound_support():
+        return None
+    if play.action == "throttle_model":
+        return Response(play.action, ())
+    targets = tuple(sorted(name for name, member in incident.top.items() if member.caller.id_kind != NAMELESS))
+    return Response(play.action, targets) if targets else None
 
 
-def propose(incident: Incident, targets: tuple[str, ...], now: int, reason: str, privacy: Privacy) -> Proposal:
+def propose(incident: Incident, response: Response, now: int, reason: str, privacy: Privacy) -> Proposal:
     """Returns the proposal for an incident.
 
     Args:
         incident: what it answers; its `proposal` is the one replaced.
-        targets: non-empty, from `targets_of`.
+        response: from `response_to`.
         now: ledger time, Unix milliseconds.
         reason: one sentence.
         privacy: how callers are shown.
     """
-    play = play_for(incident.kind, incident.severity)
-    callers = [incident.top[name].caller for name in targets]
+    play = play_for(incident.kind, incident.pattern(), incident.severity)
+    callers = [incident.top[name].caller for name in response.targets]
     return Proposal(
-        id=uid("proposal", incident.uid, incident.sequence, play.action, *targets),
+        id=uid("proposal", incident.uid, incident.sequence, response.action, *response.targets),
         model=incident.model,
         finding_uid=incident.uid,
-        action=play.action,
+        action=response.action,
         targets=tuple(Target(show(caller, privacy), caller.id_kind, hex_of(caller)) for caller in callers),
         ttl_s=play.ttl_s,
         reason=reason,

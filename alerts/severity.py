@@ -1,14 +1,15 @@
 """Severity: how urgent, from what was seen and from how well it is known. One table per question.
 
 A detector whose false alarms nobody has measured, or whose reference moves with what it watches, cannot wake anybody: what
-an attacker can feed, an attacker can train (DESIGN §7). So claim and reference are ceilings, evidence is what raises.
+an attacker can feed, an attacker can train (DESIGN §7). A baseline that nobody has vouched for informs and no more. So
+ladder, claim and reference are ceilings, evidence is what raises.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from tocsin.signal import Kind, Signal
 
@@ -25,11 +26,11 @@ class Severity(IntEnum):
 
 USUAL: Final[dict[Kind, Severity]] = {
     Kind.PROBING: Severity.MEDIUM,
-    Kind.DRIFT: Severity.LOW,
+    Kind.DRIFT: Severity.MEDIUM,
     Kind.FAULT: Severity.MEDIUM,
     Kind.BLIND: Severity.LOW,
 }
-"""Of one signal with nothing that raises or lowers it."""
+"""Of one sound signal with nothing that raises or lowers it."""
 
 MANY_EVENTS: Final = 300
 """So many answers to one caller since onset are enough to place a decision threshold."""
@@ -37,17 +38,60 @@ LARGE_SHARE: Final = 0.25
 """So much of a model's traffic by one caller harms everyone else."""
 MANY_TIMES: Final = 20.0
 """So many times its usual rate is no busy day."""
+MANY_ACCOUNTS: Final = 20
+"""So many accounts that act as one are a campaign: as many as make a crowd of incidents."""
+
+HOUR_MS: Final = 3_600_000
+
+
+class Rise(NamedTuple):
+    """One row of `DRIFT_RISES`.
+
+    Attributes:
+        times: at least so many times the threshold, in one signal.
+        lasting_ms: and drift signals go on for at least so long after the first.
+        severity: what it then is.
+    """
+
+    times: float
+    lasting_ms: int
+    severity: Severity
+
+
+DRIFT_RISES: Final[tuple[Rise, ...]] = (
+    Rise(1_000.0, 6 * HOUR_MS, Severity.HIGH),
+    Rise(1.0, 24 * HOUR_MS, Severity.HIGH),
+)
+"""When drift is more than Medium.
+
+A statistic k times its threshold is expected by chance once in k of the intervals that the alert budget allows: 1,000 at one
+a month is once in eighty years. That says it is true, not that it matters: what matters is a model that keeps answering
+about inputs it was not made for. A glitch or a promotion is over in a shift; strong evidence for longer, or any evidence for
+a day, each alarm paid for anew, is urgent.
+"""
+
+
+def is_sound(signal: Signal) -> bool:
+    """Returns whether a signal may wake people: armed, of known false alarms, against what does not move with the traffic."""
+    return signal.ladder == "armed" and signal.claim != "advisory" and signal.reference != "moving"
 
 
 def severity_of(signal: Signal) -> Severity:
     """Returns the severity of one signal by itself."""
-    if signal.reference == "moving" or signal.claim == "advisory":
+    if signal.ladder != "armed":
+        return Severity.INFORMATIONAL
+    if not is_sound(signal):
         return Severity.LOW
-    if signal.kind is Kind.PROBING and _is_strong(signal):
+    if signal.kind is Kind.PROBING and (_is_strong(signal) or _is_wide(signal)):
         return Severity.HIGH
     if signal.kind is Kind.BLIND and "lost" in signal.evidence:
         return Severity.MEDIUM
     return USUAL[signal.kind]
+
+
+def strength(signal: Signal) -> float:
+    """Returns how many times its threshold a signal reached, ≥ 0; 0 when it has none."""
+    return signal.statistic / signal.threshold if signal.threshold > 0 else 0.0
 
 
 def _is_strong(signal: Signal) -> bool:
@@ -57,19 +101,31 @@ def _is_strong(signal: Signal) -> bool:
     return much and isinstance(times, int | float) and times >= MANY_TIMES
 
 
-def severity_together(signals: Collection[Signal], *, is_crowd: bool) -> Severity:
+def _is_wide(signal: Signal) -> bool:
+    """Returns whether many accounts act as one, by the evidence `boundary_probe` gives."""
+    accounts = signal.evidence.get("accounts")
+    return signal.caller is None and isinstance(accounts, int | float) and accounts >= MANY_ACCOUNTS
+
+
+def severity_together(signals: Collection[Signal], *, is_crowd: bool, since: int) -> Severity:
     """Returns the severity of all signals of one incident.
 
-    Independent detectors with frozen references that agree raise it by one step, and so do many callers at once. Moving
-    detectors that agree stay low: they share the weakness that one attacker can use.
+    Sound detectors that agree about a caller or a fault raise it by one step, and so do many callers at once. Detectors of
+    drift look at the same rows from several sides, so for drift agreement proves little: strength and duration raise it.
+    Moving detectors that agree stay low: they share the weakness that one attacker can use.
 
     Args:
         signals: the latest of each detector, at least one.
         is_crowd: whether it stands for many callers at once.
+        since: when its first sound signal crossed, event time, Unix milliseconds.
     """
     highest = max(severity_of(signal) for signal in signals)
-    if highest <= Severity.LOW:
+    sound = [signal for signal in signals if is_sound(signal)]
+    if highest <= Severity.LOW or not sound:
         return highest
-    sound = {signal.detector for signal in signals if severity_of(signal) > Severity.LOW}
-    raised = highest + (len(sound) > 1) + is_crowd
+    if sound[0].kind is Kind.DRIFT:
+        times, lasting_ms = max(map(strength, sound)), max(signal.ts for signal in sound) - since
+        fit = [rise.severity for rise in DRIFT_RISES if times >= rise.times and lasting_ms >= rise.lasting_ms]
+        return max([highest, *fit])
+    raised = highest + (len({signal.detector for signal in sound if severity_of(signal) > Severity.LOW}) > 1) + is_crowd
     return Severity(min(raised, Severity.CRITICAL if is_crowd else Severity.HIGH))

@@ -1,7 +1,8 @@
 """Triage: signals in, findings and proposals out. One fold for the whole fleet, driven by ledger time alone.
 
 1. One incident is open per (subject, kind, actor). A signal either makes a finding by itself — it opened the incident, raised
-   its severity, or its silence began or ended — or it is suppressed and counted. So for every incident and at any moment:
+   its severity, showed what it looks like, or its silence began or ended — or it is suppressed and counted. So for every
+   incident and at any moment:
    findings made by signals + suppressed signals = signals fired.
 2. What was suppressed is reported by the next finding: at 1 min, 10 min, 1 h and 6 h after opening if anything new arrived,
    and when the incident closes, after its kind's quiet time or by an analyst's order.
@@ -17,24 +18,29 @@ from typing import Final
 
 import msgspec
 
+from alerts import casebook
 from alerts.blindness import signal_of_fault, signal_of_loss
 from alerts.casebook import MAX_OPEN, Casebook, Key
 from alerts.finding import Activity, Finding, finding_of
 from alerts.incident import Incident
-from alerts.proposal import propose, targets_of
+from alerts.pattern import Pattern
+from alerts.proposal import propose, response_to
 from alerts.silences import Silences
-from alerts.wording import because_after, because_closed_by, because_crowded_out, because_quiet, what_happened
+from alerts.story import what_happened
+from alerts.wording import because_after, because_closed_by, because_crowded_out, because_looks_like, because_quiet
 from tocsin.codec import pack
 from tocsin.config import Privacy
-from tocsin.control import CloseFinding, RemoveSilence, Silence, control_body
+from tocsin.control import CloseFinding, Promote, RemoveSilence, Silence, control_body
 from tocsin.errors import RejectError
 from tocsin.reading import Order
 from tocsin.signal import Kind, Signal, Signals
 from tocsin.state import Section, Sections
 
 INCIDENTS, SILENCES, HEARD = "incidents", "silences", "heard"
-VERSIONS: Final = {INCIDENTS: 1, SILENCES: 1, HEARD: 1}
+VERSIONS: Final = {INCIDENTS: casebook.VERSION, SILENCES: 1, HEARD: 1}
 """Sections of the state and the version of each one's layout."""
+READABLE: Final = {INCIDENTS: (1, casebook.VERSION), SILENCES: (1,), HEARD: (1,)}
+"""Versions that can be loaded."""
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
@@ -133,6 +139,8 @@ class Triage:
             self._wake = min(self._wake, body.until)
         elif isinstance(body, RemoveSilence):
             self.silences.remove(body.id)
+        elif isinstance(body, Promote):
+            pass  # Sense and judge obey it; an incident goes on as the signals under the new baseline say.
         else:
             return self._judge(body)
         return []
@@ -178,13 +186,24 @@ class Triage:
         severity, silence = incident.severity, incident.silence
         incident.take(signal, self.now)
         incident.silence = self._silence_over(incident)
+        pattern = self._new_pattern(incident)
         if incident.fired == 1:
             return "first seen"
         if incident.severity > severity:
             return f"severity rose from {severity.name.lower()}"
+        if pattern is not Pattern.PLAIN:
+            return because_looks_like(pattern)
         if incident.silence != silence:
             return "silenced" if incident.silence else "its silence ended"
         return ""
+
+    def _new_pattern(self, incident: Incident) -> Pattern:
+        """Returns what the incident looks like for the first time, `PLAIN` when that is nothing or was said before."""
+        pattern = incident.pattern()
+        if pattern is Pattern.PLAIN or pattern in incident.patterns:
+            return Pattern.PLAIN
+        incident.patterns += (pattern,)
+        return pattern
 
     def _silence_over(self, incident: Incident) -> str:
         silence = self.silences.over(incident)
@@ -200,11 +219,12 @@ class Triage:
         silence = self.silences.active.get(incident.silence)
         finding = finding_of(incident, activity, because, self.now, silence, self.privacy)
         incident.unsaid = 0
-        targets = targets_of(incident) if activity != "close" else ()
-        if not targets or targets == incident.targets:
+        response = response_to(incident) if activity != "close" else None
+        if response is None or response == (incident.action, incident.targets):
             return finding
-        proposal = propose(incident, targets, self.now, what_happened(finding), self.privacy)
-        incident.proposal, incident.expires, incident.targets = proposal.id, proposal.expires, targets
+        proposal = propose(incident, response, self.now, what_happened(finding), self.privacy)
+        incident.proposal, incident.expires = proposal.id, proposal.expires
+        incident.action, incident.targets = response
         return msgspec.structs.replace(finding, proposal=proposal, proposal_id=proposal.id, proposal_expires=proposal.expires)
 
     def dump(self) -> Sections:
@@ -215,9 +235,9 @@ class Triage:
     def load(self, sections: Sections) -> list[str]:
         """Replaces the state; returns a line for every section that is dropped or starts cold."""
         self.now, self.cases, self.silences, self.heard, self._wake = 0, Casebook(), Silences(), {}, 0
-        fit = {name: section.data for name, section in sections.items() if VERSIONS.get(name) == section.version}
+        fit = {name: section.data for name, section in sections.items() if section.version in READABLE.get(name, ())}
         if INCIDENTS in fit:
-            self.cases.load(fit[INCIDENTS])
+            self.cases.load(fit[INCIDENTS], sections[INCIDENTS].version)
         if SILENCES in fit:
             self.silences.load(fit[SILENCES])
         if HEARD in fit:

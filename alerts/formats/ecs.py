@@ -6,8 +6,12 @@ from typing import Any, Final
 
 from alerts.atlas import TACTICS, TECHNIQUES, link, parent_of
 from alerts.finding import Finding
+from alerts.odds import false_alerts
+from alerts.pattern import Pattern
 from alerts.severity import Severity
-from alerts.wording import false_alerts, message, moment, title
+from alerts.story import title
+from alerts.wording import message
+from alerts.words import moment
 from tocsin import __version__
 
 ECS: Final = "9.4.0"
@@ -33,7 +37,7 @@ def render(finding: Finding) -> dict[str, Any]:
         "observer": {"product": "Tocsin", "type": "ml-detection", "vendor": "Tocsin", "version": __version__},
         "related": _related(finding),
         "rule": {
-            "description": f"{lead.watches}; {false_alerts(lead)}",
+            "description": f"{false_alerts(lead)} Watches {lead.watches}.",
             "id": f"tocsin.{lead.detector}",
             "name": lead.detector,
             "ruleset": "tocsin",
@@ -76,14 +80,21 @@ def _labels(finding: Finding) -> dict[str, str]:
         "actors_total": str(finding.actors_total),
         "claim": finding.lead.claim,
         "count": str(finding.fired),
+        "false_alerts": false_alerts(finding.lead),
         "incident": finding.incident,
+        "ladder": finding.lead.ladder,
         "severity": finding.severity.name.lower(),
         "status": finding.status,
         "suppressed": str(finding.suppressed),
         "suppressed_total": str(finding.suppressed_total),
         "title": title(finding),
     }
-    optional = {"proposal": finding.proposal_id, "verdict": finding.verdict}
+    optional = {
+        "baseline": str(finding.lead.evidence.get("baseline", "")),
+        "pattern": "" if finding.pattern is Pattern.PLAIN else finding.pattern.name.lower(),
+        "proposal": finding.proposal_id,
+        "verdict": finding.verdict,
+    }
     return labels | {key: value for key, value in optional.items() if value}
 
 

@@ -10,9 +10,13 @@ from typing import Any, Final
 
 from alerts.atlas import TACTICS, TECHNIQUES, VERSION, link, parent_of
 from alerts.finding import Actor, Finding
+from alerts.odds import false_alerts
+from alerts.pattern import Pattern
 from alerts.severity import Severity
-from alerts.wording import false_alerts, message, proposed, title
+from alerts.story import title, what_happened
+from alerts.wording import message, proposed
 from tocsin import __version__
+from tocsin.reading import Evidence
 from tocsin.signal import Kind, Signal
 
 OCSF: Final = "1.8.0"
@@ -41,12 +45,12 @@ def render(finding: Finding) -> dict[str, Any]:
     """Returns the finding as one OCSF object."""
     activity_id, activity = ACTIVITIES[finding.activity]
     status_id, status = STATUSES[finding.status]
-    confidence_id, confidence = CONFIDENCES[finding.lead.claim]
+    confidence_id, confidence = CONFIDENCES[finding.lead.claim if finding.lead.ladder == "armed" else "advisory"]
     remedy = " ".join(text for text in (proposed(finding), finding.advice) if text)
     return {
         "activity_id": activity_id,
         "activity_name": activity,
-        "anomaly_analyses": [_analysis(signal) for signal in finding.signals],
+        "anomaly_analyses": _analyses(finding.signals),
         "category_name": "Findings",
         "category_uid": 2,
         "class_name": "Detection Finding",
@@ -91,6 +95,7 @@ def _info(finding: Finding) -> dict[str, Any]:
     info: dict[str, Any] = {
         "analytic": _analytic(finding.lead),
         "created_time": finding.opened,
+        "desc": f"{false_alerts(finding.lead)} {what_happened(finding)}",
         "data_sources": sorted({example.rsplit(":", 3)[0] for example in finding.examples}),
         "first_seen_time": finding.start,
         "last_seen_time": finding.end,
@@ -103,15 +108,16 @@ def _info(finding: Finding) -> dict[str, Any]:
     attacks = [_attack(technique) for technique in finding.lead.techniques]
     if attacks:
         info["attacks"] = attacks
-    if finding.signals[1:]:
-        info["related_analytics"] = [_analytic(signal) for signal in finding.signals[1:]]
+    others = {signal.detector: signal for signal in finding.signals if signal.detector != finding.lead.detector}
+    if others:
+        info["related_analytics"] = [_analytic(signal) for signal in others.values()]
     return info
 
 
 def _analytic(signal: Signal) -> dict[str, Any]:
     type_id, kind = ANALYTIC_TYPES[signal.reference] if signal.kind is not Kind.BLIND else (1, "Rule")
     return {
-        "desc": f"{signal.watches}; {false_alerts(signal)}",
+        "desc": f"{false_alerts(signal)} Watches {signal.watches}.",
         "name": signal.detector,
         "type": kind,
         "type_id": type_id,
@@ -136,7 +142,13 @@ def _named(uid: str) -> dict[str, Any]:
     return {**name, "src_url": link(uid), "uid": uid}
 
 
-def _analysis(signal: Signal) -> dict[str, Any]:
+def _analyses(signals: tuple[Signal, ...]) -> list[dict[str, Any]]:
+    """Returns one analysis per signal; the evidence only of the first of each detector, so that a record stays small."""
+    first = {signal.detector: signal.uid for signal in reversed(signals)}
+    return [_analysis(signal, signal.evidence if first[signal.detector] == signal.uid else {}) for signal in signals]
+
+
+def _analysis(signal: Signal, evidence: Evidence) -> dict[str, Any]:
     def seen(parameter: str, value: float | int | str) -> dict[str, Any]:
         return {"observation_parameter": parameter, "observations": [{"value": str(value)}]}
 
@@ -147,7 +159,7 @@ def _analysis(signal: Signal) -> dict[str, Any]:
     }
     return {
         "analysis_targets": [{"name": signal.watches, "type": signal.model or signal.kind}],
-        "anomalies": [statistic, *(seen(key, value) for key, value in sorted(signal.evidence.items()))],
+        "anomalies": [statistic, *(seen(key, value) for key, value in sorted(evidence.items()))],
         "baselines": [seen("threshold", signal.threshold)],
     }
 
@@ -157,6 +169,7 @@ def _evidences(finding: Finding) -> list[dict[str, Any]]:
     lead = finding.lead
     common: dict[str, Any] = {
         "detector": lead.detector,
+        "detectors": [_supports(signal) for signal in finding.signals],
         "examples": list(finding.examples),
         "statistic": lead.statistic,
         "threshold": lead.threshold,
@@ -170,6 +183,15 @@ def _evidences(finding: Finding) -> list[dict[str, Any]]:
         return [{"data": common, **verdict}]
     first, *others = [_evidence(actor) for actor in finding.actors]
     return [{**first, "data": {**common, **first["data"]}, **verdict}, *others]
+
+
+def _supports(signal: Signal) -> dict[str, Any]:
+    return {
+        "detector": signal.detector,
+        "ladder": signal.ladder,
+        "reference": signal.reference,
+        "watches": signal.watches,
+    }
 
 
 def _evidence(actor: Actor) -> dict[str, Any]:
@@ -218,9 +240,12 @@ def _unmapped(finding: Finding) -> dict[str, Any]:
     silence = finding.silence
     return {
         "actors_total": finding.actors_total,
+        "baseline": lead.evidence.get("baseline"),
         "claim": lead.claim,
         "false_alerts": false_alerts(lead),
         "false_alerts_per_month": lead.false_alerts_per_month,
+        "ladder": lead.ladder,
+        "pattern": None if finding.pattern is Pattern.PLAIN else finding.pattern.name.lower(),
         "proposal": finding.proposal_id or None,
         "silence": silence and {"author": silence.author, "id": silence.id, "reason": silence.reason, "until": silence.until},
         "suppressed": finding.suppressed,

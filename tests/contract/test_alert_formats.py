@@ -12,7 +12,11 @@ import pytest
 
 from alerts.atlas import TACTICS, TECHNIQUES, parent_of
 from alerts.finding import Activity, Finding, Status
-from alerts.formats import FORMATS, encode, headers, ocsf
+from alerts.formats import FORMATS, ecs, encode, headers, ocsf
+from alerts.incident import MAX_SIGNALS
+from alerts.odds import false_alerts
+from alerts.pattern import Pattern
+from alerts.playbook import PLAYBOOK, play_for
 from alerts.severity import Severity
 from streams.topics import TOPICS
 from tests.helpers.findings import all_findings
@@ -33,7 +37,12 @@ def test_the_findings_under_test_cover_every_kind_activity_and_status() -> None:
     assert {finding.kind for finding in FINDINGS} == set(Kind)
     assert {finding.activity for finding in FINDINGS} == set(get_args(Activity))
     assert {finding.status for finding in FINDINGS} == set(get_args(Status))
-    assert {finding.severity for finding in FINDINGS} >= {Severity.LOW, Severity.MEDIUM, Severity.HIGH}
+    assert {finding.severity for finding in FINDINGS} >= set(Severity) - {Severity.CRITICAL}
+    assert {finding.pattern for finding in FINDINGS} == set(Pattern)
+    assert {(finding.kind, finding.lead.ladder) for finding in FINDINGS} >= {
+        (kind, ladder) for kind in (Kind.PROBING, Kind.DRIFT, Kind.FAULT) for ladder in ("armed", "provisional")
+    }
+    assert {play_for(finding.kind, finding.pattern, finding.severity) for finding in FINDINGS} == set(PLAYBOOK)
     closes = {(finding.kind, finding.activity) for finding in FINDINGS}
     assert {(kind, "close") for kind in Kind} <= closes
     assert any(finding.is_group for finding in FINDINGS)
@@ -127,6 +136,36 @@ def test_only_urgent_findings_that_nobody_silenced_are_alerts() -> None:
     for finding, value in zip(FINDINGS, rendered("ocsf"), strict=True):
         urgent = finding.severity >= Severity.MEDIUM and finding.status in ("new", "in progress")
         assert json.loads(value)["is_alert"] is urgent
+
+
+def test_only_findings_of_armed_baselines_are_alerts_or_confident() -> None:
+    for finding in FINDINGS:
+        found = ocsf.render(finding)
+        assert found["unmapped"]["tocsin"]["ladder"] == finding.lead.ladder
+        if finding.lead.ladder != "armed":
+            assert (found["severity"], found["is_alert"], found["confidence"]) == ("Informational", False, "Low")
+
+
+def test_the_false_alerts_to_expect_are_said_before_anything_else_in_every_format() -> None:
+    for finding in FINDINGS:
+        odds = false_alerts(finding.lead)
+        found, elastic = ocsf.render(finding), ecs.render(finding)
+        assert found["unmapped"]["tocsin"]["false_alerts"] == elastic["labels"]["false_alerts"] == odds
+        for text in (
+            found["message"],
+            found["finding_info"]["desc"],
+            found["finding_info"]["analytic"]["desc"],
+            elastic["message"],
+            elastic["rule"]["description"],
+        ):
+            assert text.startswith(odds)
+
+
+def test_every_detector_of_an_incident_is_named_in_its_evidence_whatever_it_compares_with() -> None:
+    wide = [finding for finding in FINDINGS if finding.model == "prod/wide@1"][-1]
+    detectors = ocsf.render(wide)["evidences"][0]["data"]["detectors"]
+    assert {(one["detector"], one["reference"]) for one in detectors} == {("feature_drift", "frozen"), ("adwin", "moving")}
+    assert len(detectors) == MAX_SIGNALS
 
 
 def atlas() -> dict[str, dict[str, str]]:

@@ -2,15 +2,56 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from alerts.casebook import CROWD
 from alerts.finding import Finding
 from alerts.triage import Triage
-from tests.helpers.signals import HOUR, MINUTE, T0, caller, drift, fault, loss, order, probing, signals, silence
+from tests.helpers.signals import (
+    HOUR,
+    MINUTE,
+    T0,
+    caller,
+    drift,
+    fault,
+    golden,
+    loss,
+    order,
+    probing,
+    provisional,
+    shifted,
+    signals,
+    silence,
+    sweep,
+)
 from tocsin.config import Privacy
-from tocsin.signal import Kind
+from tocsin.signal import Kind, Signal
 
 HOSTILE = "acct\u202e8841\x1b]0;pwn\x07\n\u200b\x9b\U000e0041"
 """A caller's id with a right-to-left override, a terminal escape, a newline, a zero-width space, a C1 control and a tag."""
+
+
+def judged() -> list[Signal]:
+    """Returns signals of every detector with a baseline, armed and not, each about a model of its own."""
+    gap = {"baseline": "3fa2c1d4e5f6", "golden_share": 0.001, "recent_share": 0.45}
+    gained = {"baseline": "3fa2c1d4e5f6", "golden_share": 0.03, "recent_share": 0.12, "gained": "refuse"}
+    armed = [
+        golden(model="prod/moved@1"),
+        golden(model="prod/cents@1", evidence=shifted(100.0)),
+        golden("missing amount", model="prod/gap@1", evidence=gap),
+        golden("=country", model="prod/country@1", evidence=gained),
+        golden("confidence", model="prod/unsure@1", detector="confidence_shift", evidence=shifted(0.8)),
+        golden("label", model="prod/refuses@1", detector="confidence_shift", evidence=gained),
+        golden("envelope", model="prod/strange@1", detector="envelope"),
+        golden("latency_ms", model="prod/slow@1", detector="latency_shift", kind=Kind.FAULT),
+        golden("features", model="prod/pushed@1", detector="disagreement", evidence={"odd key": 7, "word": "x"}),
+        sweep(model="prod/swept@1"),
+        sweep(model="prod/few@1", evidence={}),
+    ]
+    unarmed = [msgspec.structs.replace(s, uid=f"{s.uid}-p", model=f"{s.model}1", ladder="provisional") for s in armed]
+    no_gate = provisional(model="prod/nogate@1", claim="advisory", false_alerts_per_month=None)
+    wide = [golden(f"input {i}", T0 + i, model="prod/wide@1") for i in range(12)]
+    return [*armed, *unarmed, no_gate, *wide, drift(model="prod/wide@1"), drift(model="prod/moved@1")]
 
 
 def all_findings(privacy: Privacy | None = None) -> list[Finding]:
@@ -33,7 +74,9 @@ def all_findings(privacy: Privacy | None = None) -> list[Finding]:
         drift(),
         drift("half_space_trees", watches="features", evidence={}),
         drift("page_hinkley", kind=Kind.FAULT, watches="latency_ms"),
+        drift("page_hinkley", kind=Kind.FAULT, watches="error rate", model="prod/failing@1"),
         probing("no-techniques", model="prod/plain@1", techniques=(), false_alerts_per_month=None, share=None),
+        *judged(),
         probing("odd", model="noslash", techniques=("AML.T9999", "AML.T0024.999"), evidence={"word": "x", "n": 1, "r": 0.25}),
     ]
     faults = (fault(), fault(model="", detector="ledger"))
@@ -48,4 +91,7 @@ def all_findings(privacy: Privacy | None = None) -> list[Finding]:
     )
     found += fold.apply(signals(orders=orders, now=T0 + 3 * MINUTE))
     found += fold.apply(signals(now=T0 + 9 * HOUR))
+    drifted = [f for f in found if f.kind in (Kind.DRIFT, Kind.FAULT) and f.activity == "close"]
+    late = tuple(order("close", finding_uid=f.incident, verdict="expected", author="ana") for f in drifted)
+    found += fold.apply(signals(orders=late, now=T0 + 10 * HOUR))
     return found

@@ -50,6 +50,60 @@ def drift(detector: str = "adwin", at: int = T0, **changes: Any) -> Signal:
     return _signal(None, at, river | changes)
 
 
+def golden(watches: str = "amount", at: int = T0, **changes: Any) -> Signal:
+    """Returns a signal of a detector with a frozen baseline, armed, about one input of a model."""
+    frozen = {
+        "kind": Kind.DRIFT,
+        "detector": "feature_drift",
+        "reference": "frozen",
+        "claim": "bound",
+        "false_alerts_per_month": 0.125,
+        "watches": watches,
+        "techniques": ("AML.T0031",),
+        "statistic": 2.5e7,
+        "threshold": 2.1e7,
+        "share": None,
+        "evidence": shifted(),
+    }
+    return _signal(None, at, frozen | changes)
+
+
+def provisional(watches: str = "amount", at: int = T0, **changes: Any) -> Signal:
+    """Returns the same under a baseline that nobody has vouched for."""
+    return golden(watches, at, ladder="provisional", **changes)
+
+
+def shifted(factor: float = 1.4, **more: Any) -> dict[str, Any]:
+    """Returns the evidence of an input whose values have all been multiplied."""
+    usual = {"p05": 9.0, "median": 42.0, "p95": 180.0}
+    return {
+        "baseline": "3fa2c1d4e5f6",
+        "change": "mean up, tilt 0.5",
+        "direction": "up" if factor > 1 else "down",
+        "events_since_onset": 412,
+        "log10_statistic": 7.4,
+        "log10_threshold": 7.32,
+        "recent_share_in_highest_golden_quarter": 0.4567,
+        "recent_share_in_lowest_golden_quarter": 0.1234,
+        **{f"golden_{name}": value for name, value in usual.items()},
+        **{f"recent_{name}": round(value * factor, 4) for name, value in usual.items()},
+    } | more
+
+
+def sweep(at: int = T0, **changes: Any) -> Signal:
+    """Returns a signal that many accounts together map a decision threshold."""
+    spread = {
+        "detector": "boundary_probe",
+        "reference": "frozen",
+        "watches": "near-threshold sweeps",
+        "techniques": ("AML.T0024.002",),
+        "share": None,
+        "count": 3_000,
+        "evidence": {"accounts": 200, "baseline": "3fa2c1d4e5f6"},
+    }
+    return _signal(None, at, spread | changes)
+
+
 def _signal(who: Caller | None, at: int, changes: dict[str, Any]) -> Signal:
     values: dict[str, Any] = {
         "kind": Kind.PROBING,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alerts.finding import Finding
 from alerts.triage import Triage
-from tests.helpers.signals import MINUTE, T0, drift, order, probing, signals, silence
+from tests.helpers.signals import MINUTE, T0, drift, golden, order, probing, shifted, signals, silence, sweep
 from tocsin.config import Privacy
 from tocsin.signal import Signal, Signals
 
@@ -25,6 +25,14 @@ FIRED = st.one_of(
     st.builds(
         lambda name, model: drift(name, model=f"prod/m{model}@1"), st.sampled_from(["adwin", "page_hinkley"]), st.integers(0, 1)
     ),
+    st.builds(
+        lambda name, model, ladder, factor: golden(name, model=f"prod/m{model}@1", ladder=ladder, evidence=shifted(factor)),
+        st.sampled_from([f"input {i}" for i in range(12)]),
+        st.integers(0, 1),
+        st.sampled_from(["provisional", "armed"]),
+        st.sampled_from([1.4, 100.0]),
+    ),
+    st.builds(lambda accounts: sweep(model="prod/m0@1", evidence={"accounts": accounts}), st.integers(2, 200)),
 )
 ORDERS = st.lists(
     st.sampled_from(
@@ -54,7 +62,7 @@ def run(fold: Triage, steps: list[Step]) -> list[Finding]:
 RUN = settings(deadline=None, max_examples=60)
 """No clock decides whether a test passes."""
 
-SELF_MADE = ("first seen", "severity rose", "silenced", "its silence ended")
+SELF_MADE = ("first seen", "severity rose", "it now looks like", "silenced", "its silence ended")
 
 
 def made_by_a_signal(finding: Finding) -> bool:

@@ -11,11 +11,28 @@ from alerts.escape import printable, safe
 from alerts.finding import MAX_ACTORS, Finding
 from alerts.formats import ocsf
 from alerts.history import describe, one_line
+from alerts.odds import false_alerts
 from alerts.privacy import MAX_ID, show
+from alerts.story import title, what_happened
 from alerts.triage import Triage
-from alerts.wording import false_alerts, lasting, message, number, proposed, title, what_happened
+from alerts.wording import SCIENCE, message, proposed
 from tests.helpers.findings import HOSTILE, all_findings
-from tests.helpers.signals import HOUR, MINUTE, T0, caller, drift, fault, loss, order, probing, signals, silence
+from tests.helpers.signals import (
+    HOUR,
+    MINUTE,
+    T0,
+    caller,
+    drift,
+    fault,
+    golden,
+    loss,
+    order,
+    probing,
+    provisional,
+    signals,
+    silence,
+    sweep,
+)
 from tocsin.config import Privacy
 from tocsin.signal import Kind
 
@@ -84,8 +101,10 @@ def test_the_end_is_told_as_the_end() -> None:
 
 
 @pytest.mark.parametrize("finding", all_findings(), ids=lambda finding: f"{finding.kind}-{finding.activity}-{finding.uid[:4]}")
-def test_every_message_is_the_analysts_sentence_and_then_the_data_scientists(finding: Finding) -> None:
-    analyst, _, scientist = message(finding).partition(" For data scientists: ")
+def test_every_message_is_the_odds_the_analysts_sentence_and_then_the_data_scientists(finding: Finding) -> None:
+    analyst, _, scientist = message(finding).partition(SCIENCE)
+    assert analyst.startswith(f"{false_alerts(finding.lead)} {what_happened(finding)}")
+    assert analyst.startswith("Expected false alerts")
     assert analyst.endswith(".")
     assert scientist.endswith(".")
     assert "  " not in message(finding)
@@ -94,24 +113,26 @@ def test_every_message_is_the_analysts_sentence_and_then_the_data_scientists(fin
 
 
 def test_the_data_scientists_sentence_names_detector_claim_and_numbers() -> None:
-    _, _, scientist = message(first(probing(evidence={"usual_per_min": 0.05}))).partition(" For data scientists: ")
+    _, _, scientist = message(first(probing(evidence={"usual_per_min": 0.05}))).partition(SCIENCE)
     assert scientist == (
-        "probe_rate v1 on caller rate (reference: own past; calibrated on simulated traffic: about 2 false alerts of this kind "
-        "a month) reached "
-        "12,400 against 5,000 over 412 events, onset 2026-11-23T07:08:20Z: usual_per_min 0.05."
+        "probe_rate v1 on caller rate reached 12,400 against 5,000 over 412 events, onset 2026-11-23T07:08:20Z, "
+        "reference: own past (usual_per_min: 0.05)."
     )
 
 
-@pytest.mark.parametrize(
-    ("claim", "rate", "words"),
-    [
-        ("bound", 0.25, "bound: at most 0.25 false alerts of this kind a month"),
-        ("calibrated", 0.5, "calibrated on simulated traffic: about 0.5 false alerts of this kind a month"),
-        ("advisory", None, "advisory: its false alerts have not been measured"),
-    ],
-)
-def test_a_claim_says_how_well_false_alerts_are_known(claim: str, rate: float | None, words: str) -> None:
-    assert false_alerts(probing(claim=claim, false_alerts_per_month=rate)) == words
+def test_of_a_detector_with_a_baseline_it_names_direction_baseline_and_ladder_and_lists_what_it_does_not_know() -> None:
+    _, _, scientist = message(first(golden(evidence={"baseline": "3fa2", "direction": "up", "odd": 7, "word": "x"}))).partition(
+        SCIENCE
+    )
+    assert scientist == (
+        "feature_drift v1 on amount, up, reached 25,000,000 against 21,000,000 over 412 events, onset 2026-11-23T07:08:20Z, "
+        "reference: frozen, baseline 3fa2, armed (odd: 7, word: x)."
+    )
+
+
+def test_a_detector_that_agrees_is_named_with_its_quantity() -> None:
+    told = message(first(golden(), drift("adwin"), provisional("hour")))
+    assert told.endswith("; adwin on confidence, feature_drift on hour (provisional) fired as well.")
 
 
 def test_what_is_proposed_is_said_with_its_limits() -> None:
@@ -119,6 +140,12 @@ def test_what_is_proposed_is_said_with_its_limits() -> None:
     assert finding.proposal is not None
     assert proposed(finding) == f"Proposed, not yet approved: throttle acct-8841 for 1 hour (proposal {finding.proposal.id})."
     assert proposed(first(drift())) == ""
+    spread = first(sweep())
+    assert spread.proposal is not None
+    assert proposed(spread) == (
+        "Proposed, not yet approved: slow the whole of prod/fraud@7 down, or its newcomers, for 4 hours "
+        f"(proposal {spread.proposal.id})."
+    )
 
 
 def test_an_earlier_proposal_is_said_to_stand_and_then_to_have_expired() -> None:
@@ -131,29 +158,6 @@ def test_an_earlier_proposal_is_said_to_stand_and_then_to_have_expired() -> None
     (late,) = fold.apply(signals(now=T0 + HOUR))
     assert proposed(early) == f"Proposal {opened.proposal_id} stands until 08:13 UTC on 23 November."
     assert proposed(late) == f"Proposal {opened.proposal_id} expired at 08:13 UTC on 23 November."
-
-
-@pytest.mark.parametrize(
-    ("ms", "words"),
-    [
-        (0, "0 seconds"),
-        (1_000, "1 second"),
-        (59_400, "59 seconds"),
-        (MINUTE, "1 minute"),
-        (5_400_000, "1.5 hours"),
-        (48 * HOUR, "2 days"),
-    ],
-)
-def test_spans_are_told_in_their_natural_unit(ms: int, words: str) -> None:
-    assert lasting(ms) == words
-
-
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [(3.0, "3"), (1_240, "1,240"), (0.123456, "0.123"), (12_400.7, "12,401"), (1e300, "1e+300"), (-2.5, "-2.5")],
-)
-def test_numbers_are_told_with_the_digits_that_matter(value: float, words: str) -> None:
-    assert number(value) == words
 
 
 def test_callers_are_shown_as_privacy_says() -> None:
@@ -191,10 +195,17 @@ def test_a_finding_read_back_tells_all_that_is_known() -> None:
     assert told["Callers"] == "acct-8841 (api_key_hash, 412 events, 3 % of the traffic)"
     assert told["ATLAS"] == "AML.T0040 AI Model Inference API Access; AML.T0024.002 Extract AI Model"
     assert told["Detector"] == "probe_rate v1"
+    assert told["False alerts"] == false_alerts(finding.lead)
     assert told["Evidence"] == "statistic 12,400, threshold 5,000, usual_per_min 0.05"
     assert told["Silence"] == "s1 by ana until 2026-11-24 07:13:20 UTC: load test"
     assert told["Examples"].startswith("kafka:ml.inference.v1:3:41:0")
-    assert list(told)[:2] == ["What", "Advice"]
+    assert list(told)[:3] == ["False alerts", "What", "Advice"]
+    assert told["What"] == what_happened(finding)
+
+
+def test_a_finding_read_back_names_its_baseline_and_the_ladder() -> None:
+    told = dict(describe(safe(ocsf.render(first(provisional())))))
+    assert told["Baseline"] == "3fa2c1d4e5f6 — provisional"
 
 
 def test_a_verdict_is_read_back() -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from alerts.casebook import CROWD
+from alerts.pattern import Pattern
 from alerts.playbook import PLAYBOOK, Play, play_for
-from alerts.proposal import propose, targets_of
+from alerts.proposal import propose, response_to
 from alerts.severity import Severity
 from alerts.triage import Triage
-from tests.helpers.signals import HOUR, MINUTE, T0, caller, drift, order, probing, signals
+from tests.helpers.signals import HOUR, MINUTE, T0, caller, drift, golden, order, probing, provisional, shifted, signals, sweep
 from tocsin.config import Privacy
 from tocsin.signal import Kind
 
@@ -21,16 +22,23 @@ def triage() -> Triage:
 
 
 @pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("pattern", Pattern)
 @pytest.mark.parametrize("severity", Severity)
-def test_every_kind_and_severity_has_an_answer(kind: Kind, severity: Severity) -> None:
-    assert play_for(kind, severity) in PLAYBOOK
+def test_every_kind_pattern_and_severity_has_an_answer(kind: Kind, pattern: Pattern, severity: Severity) -> None:
+    assert play_for(kind, pattern, severity) in PLAYBOOK
+
+
+def test_every_row_of_the_playbook_is_the_answer_to_something() -> None:
+    asked = {play_for(kind, pattern, severity) for kind in Kind for pattern in Pattern for severity in Severity}
+    assert asked == set(PLAYBOOK)
 
 
 @pytest.mark.parametrize("play", PLAYBOOK)
 def test_only_probing_of_medium_and_above_is_throttled_and_always_for_a_limited_time(play: Play) -> None:
-    kind, at_least, action, ttl_s, advice = play
+    kind, pattern, at_least, action, ttl_s, advice = play
     throttles = kind is Kind.PROBING and at_least >= Severity.MEDIUM
-    assert (action == "throttle") is throttles
+    assert (action == "throttle") is (throttles and pattern is not Pattern.SPREAD)
+    assert (action == "throttle_model") is (throttles and pattern is Pattern.SPREAD)
     assert (ttl_s > 0) is throttles
     assert advice.endswith(".")
 
@@ -77,7 +85,7 @@ def test_nothing_is_proposed_on_the_word_of_moving_detectors_however_severe_it_w
     fold.apply(signals(probing(reference="moving")))
     (incident,) = fold.cases.open.values()
     incident.severity = Severity.CRITICAL
-    assert targets_of(incident) == ()
+    assert response_to(incident) is None
 
 
 def test_nothing_is_proposed_when_a_crowd_with_late_comers_closes() -> None:
@@ -92,9 +100,11 @@ def test_two_proposals_about_the_same_callers_have_ids_of_their_own() -> None:
     fold = triage()
     fold.apply(signals(probing()))
     (incident,) = fold.cases.open.values()
-    one = propose(incident, targets_of(incident), T0, "why", Privacy())
+    response = response_to(incident)
+    assert response is not None
+    one = propose(incident, response, T0, "why", Privacy())
     incident.sequence += 1
-    other = propose(incident, targets_of(incident), T0, "why", Privacy())
+    other = propose(incident, response, T0, "why", Privacy())
     assert one.id != other.id
 
 
@@ -114,3 +124,58 @@ def test_hidden_callers_are_hidden_in_proposals_too() -> None:
     (target,) = finding.proposal.targets
     assert target.caller == f"hmac:{target.hash}"
     assert "jane" not in finding.proposal.reason
+
+
+def test_probing_spread_over_many_accounts_proposes_a_measure_for_the_whole_model_and_blocks_nobody() -> None:
+    (finding,) = triage().apply(signals(sweep()))
+    proposal = finding.proposal
+    assert proposal is not None
+    assert (proposal.action, proposal.targets, proposal.model, proposal.ttl_s) == ("throttle_model", (), "prod/fraud@7", 14_400)
+    assert finding.advice.startswith("Block nobody by name")
+    assert "newcomers" in finding.advice
+
+
+def test_a_measure_for_the_whole_model_is_proposed_once_and_again_only_when_something_changes() -> None:
+    fold = triage()
+    (opened,) = fold.apply(signals(sweep(evidence={"accounts": 5})))
+    fold.apply(signals(sweep(T0 + 1_000), now=T0 + 1_000))
+    fold.apply(signals(sweep(T0 + 2_000), now=T0 + 2_000))
+    (again,) = fold.apply(signals(now=T0 + MINUTE))
+    assert opened.proposal is not None
+    assert (again.proposal, again.proposal_id) == (None, opened.proposal.id)
+
+
+@pytest.mark.parametrize("changes", [{"ladder": "provisional"}, {"claim": "advisory"}])
+def test_nothing_is_proposed_for_a_model_on_a_word_that_nobody_vouched_for(changes: dict[str, Any]) -> None:
+    (finding,) = triage().apply(signals(sweep(**changes)))
+    assert finding.proposal is None
+
+
+def test_a_sale_is_a_finding_about_the_model_that_contains_nobody() -> None:
+    fold = triage()
+    found = fold.apply(signals(golden("amount"), golden("hour"), golden("envelope", detector="envelope"), drift()))
+    for hour in range(1, 30):
+        at = T0 + hour * HOUR
+        found += fold.apply(signals(golden("amount", at, statistic=1e12), golden("hour", at), now=at))
+    assert {finding.kind for finding in found} == {Kind.DRIFT}
+    assert len({finding.incident for finding in found}) == 1
+    assert max(finding.severity for finding in found) is Severity.HIGH
+    assert {finding.proposal for finding in found} == {None}
+    assert "contain nobody" in found[0].advice
+
+
+@pytest.mark.parametrize("kind", [Kind.DRIFT, Kind.FAULT, Kind.BLIND])
+def test_the_playbook_contains_callers_for_nothing_but_probing(kind: Kind) -> None:
+    assert {play.action for play in PLAYBOOK if play.kind is kind} == {"annotate"}
+
+
+def test_a_change_of_unit_is_for_the_producer_and_a_slow_service_for_its_owner() -> None:
+    (cents,) = triage().apply(signals(golden(evidence=shifted(100.0))))
+    (slow,) = triage().apply(signals(golden("latency_ms", detector="latency_shift", kind=Kind.FAULT)))
+    assert "produces this input" in cents.advice
+    assert "owner of the service" in slow.advice
+
+
+def test_a_provisional_finding_proposes_nothing_however_strong() -> None:
+    (finding,) = triage().apply(signals(provisional(statistic=1e300)))
+    assert (finding.severity, finding.proposal) == (Severity.INFORMATIONAL, None)

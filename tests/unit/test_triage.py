@@ -207,7 +207,7 @@ def test_a_verdict_still_reaches_an_incident_that_has_closed_by_itself() -> None
 def test_an_order_about_an_unknown_finding_or_of_an_unknown_kind_changes_nothing() -> None:
     fold = triage()
     close = order("close", finding_uid="gone", verdict="expected", author="ana")
-    assert fold.apply(signals(orders=(close, order("promote", baseline="x")))) == []
+    assert fold.apply(signals(orders=(close, order("promote", baseline="x"), order("shiny", x=1)))) == []
 
 
 def test_a_flood_of_incidents_closes_the_least_severe_and_says_so() -> None:

@@ -1,0 +1,213 @@
+"""Story: what happened and to whom, one plain sentence per kind. No statistics.
+
+Read every sentence aloud as the analyst who is woken by it at three in the morning. Texts from outside are escaped by the
+format, not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from alerts.finding import Actor, Finding
+from alerts.pattern import Pattern, fact
+from alerts.words import clock_time, lasting, listed, number, percent
+from tocsin.signal import Kind, Signal
+
+ID_WORDS: Final[dict[str, str]] = {
+    "api_key_hash": "API key",
+    "user": "User",
+    "service": "Service",
+    "ip": "IP address",
+    "unknown": "Caller",
+}
+"""What to call a caller, by what it was counted by."""
+
+QUANTITIES: Final[dict[str, str]] = {
+    "latency_ms": "latency",
+    "features": "mix of inputs",
+    "label": "mix of answers",
+    "margin": "distance of answers from the decision threshold",
+    "envelope": "strangeness of inputs",
+}
+"""What to call a quantity that does not call itself what a person would."""
+
+QUANTILES: Final = (("median", "median"), ("p95", "highest twentieth"), ("p05", "lowest twentieth"))
+"""Quantiles in the evidence of detectors with a baseline, and what to call them; the first that moved is told."""
+
+
+def title(finding: Finding) -> str:
+    """Returns a headline without a verb, the same for all findings of an incident."""
+    what = {
+        Kind.PROBING: "Probing of",
+        Kind.DRIFT: "Drift in",
+        Kind.FAULT: "Trouble serving",
+        Kind.BLIND: "Blind spot:",
+    }[finding.kind]
+    who = ""
+    if finding.is_group:
+        who = " by many callers"
+    elif finding.actors:
+        who = f" by {finding.actors[0].name}"
+    return f"{what} {finding.subject}{who}"
+
+
+def what_happened(finding: Finding) -> str:
+    """Returns one plain sentence: what happened, to whom, since when."""
+    tell = _PATTERNS.get(finding.pattern, _SENTENCES[finding.kind])
+    sentence = tell(finding)
+    return f"Closed ({finding.because}): {sentence}" if finding.activity == "close" else sentence
+
+
+def caller_name(actor: Actor) -> str:
+    """Returns e.g. `API key 9f2c…`, `User hmac:…`."""
+    return f"{ID_WORDS.get(actor.id_kind, 'Caller')} {actor.name}"
+
+
+def _probing(finding: Finding) -> str:
+    past = finding.activity == "close"
+    if finding.is_group:
+        verb = "were" if past else "are"
+        return (
+            f"Besides the callers reported one by one, {number(finding.actors_total)} more {verb} probing {finding.model} at "
+            f"the same time since {clock_time(finding.start)}, {_top(finding)}."
+        )
+    actor = finding.actors[0]
+    verb = "was" if past else "is"
+    return f"{caller_name(actor)} {verb} probing {finding.model}: {_pace(finding.lead)}."
+
+
+def _top(finding: Finding) -> str:
+    first = finding.actors[0]
+    share = f", {percent(first.share)} of the model's traffic" if first.share is not None else ""
+    return f"the busiest being {first.name} with {number(first.count)} requests{share}"
+
+
+def _pace(signal: Signal) -> str:
+    """Returns how much the caller asked since onset, and how much would be usual, as far as the evidence says."""
+    much = f"{number(signal.count)} requests in {lasting(signal.ts - signal.onset_ts)}"
+    usual = fact(signal, "usual_per_min")
+    return much if usual is None else f"{much}, where {number(usual * 60)} an hour would be usual"
+
+
+def _spread(finding: Finding) -> str:
+    accounts = fact(finding.lead, "accounts")
+    many = f"{number(accounts)} accounts" if accounts is not None else "Many accounts"
+    verb = "were" if finding.activity == "close" else "are"
+    return (
+        f"{many} together, none of which stands out by itself, {verb} probing {finding.model} since "
+        f"{clock_time(finding.start)}: {number(finding.lead.count)} requests."
+    )
+
+
+def _change(finding: Finding) -> str:
+    since = clock_time(finding.start)
+    return f"The {_quantities(finding)} of {finding.model} changed at about {since}{_from_to(finding.lead)}."
+
+
+def _unit(finding: Finding) -> str:
+    lead = finding.lead
+    before, after = (fact(lead, key) for key in ("golden_median", "recent_median"))
+    much = ""
+    if before is not None and after is not None and before * after > 0:
+        times = max(before / after, after / before)
+        much = f", {'up' if abs(after) > abs(before) else 'down'} {number(float(f'{times:.2g}'))} times or more"
+    return (
+        f"Nearly every value of {_quantity(lead)} of {finding.model} moved at once, for all callers alike, at about "
+        f"{clock_time(finding.start)}{much}: this looks like a fault of a producer, such as a change of unit."
+    )
+
+
+def _gap(finding: Finding) -> str:
+    lead = finding.lead
+    usual, now = fact(lead, "golden_share"), fact(lead, "recent_share")
+    share = f" in {percent(now)} of the requests" if now is not None else ""
+    before = f", where {percent(usual)} would be usual" if usual is not None else ""
+    return (
+        f"Input {lead.watches.removeprefix('missing ')} of {finding.model} is missing{share} since about "
+        f"{clock_time(finding.start)}{before}: this looks like a fault of a producer."
+    )
+
+
+def _push(finding: Finding) -> str:
+    return (
+        f"The traffic of {finding.model} has moved slowly since about {clock_time(finding.start)}: detectors that learn along "
+        "have got used to it, while it still differs from the frozen baseline."
+    )
+
+
+def _quantities(finding: Finding) -> str:
+    """Returns the quantities that moved, in words, the leading one first."""
+    return listed(list(dict.fromkeys(_quantity(signal) for signal in finding.signals)))
+
+
+def _quantity(signal: Signal) -> str:
+    if signal.detector == "feature_drift":
+        return f"input {signal.watches.removeprefix('=')}"
+    return QUANTITIES.get(signal.watches, signal.watches.replace("_", " "))
+
+
+def _from_to(lead: Signal) -> str:
+    """Returns how much it changed, as far as the leading detector's evidence says."""
+    before, after, high, usual = (fact(lead, key) for key in ("mean_before", "mean_after", "share_high", "share_usual"))
+    if before is not None and after is not None:
+        return f", from {_amount(lead.watches, before)} to {_amount(lead.watches, after)} on average"
+    if before is not None:
+        return f", {lead.evidence.get('direction', 'away')} from {_amount(lead.watches, before)} on average"
+    if high is not None and usual is not None:
+        return f": {percent(high)} of the requests look strange, where {percent(usual)} would be usual"
+    return _from_golden(lead)
+
+
+def _from_golden(lead: Signal) -> str:
+    """Returns how much it changed against the baseline."""
+    if lead.watches == "envelope":
+        strange = fact(lead, "recent_share_in_highest_golden_quarter")
+        return f": {percent(strange)} of the requests look as strange as 25 % used to" if strange is not None else ""
+    usual, now = fact(lead, "golden_share"), fact(lead, "recent_share")
+    if usual is not None and now is not None:
+        what = lead.evidence.get("gained")
+        return f": {what} in {percent(now)} of the requests, where {percent(usual)} would be usual" if what else ""
+    for key, words in QUANTILES:
+        before, after = fact(lead, f"golden_{key}"), fact(lead, f"recent_{key}")
+        if before is not None and after is not None and before != after:
+            return f": its {words} went from {_amount(lead.watches, before)} to {_amount(lead.watches, after)}"
+    return ""
+
+
+def _amount(watches: str, value: float) -> str:
+    if watches.startswith("latency"):
+        return f"{number(value)} ms"
+    return percent(value) if watches == "error rate" else number(value)
+
+
+def _blind(finding: Finding) -> str:
+    evidence = finding.lead.evidence
+    if "lost" in evidence:
+        lost = evidence["lost"]
+        many = number(lost) if isinstance(lost, int | float) else lost
+        return (
+            f"Tocsin never saw {many} records of topic {finding.subject}, partition {evidence.get('partition')}: Kafka had "
+            "deleted them before they were read."
+        )
+    if not finding.model:
+        return f"Tocsin's {finding.subject} reports: {evidence.get('error')}."
+    return (
+        f"Detector {finding.lead.detector} no longer watches {finding.model}: it failed and is switched off there, while the "
+        "others go on."
+    )
+
+
+_SENTENCES: Final[dict[Kind, Callable[[Finding], str]]] = {
+    Kind.PROBING: _probing,
+    Kind.DRIFT: _change,
+    Kind.FAULT: _change,
+    Kind.BLIND: _blind,
+}
+_PATTERNS: Final[dict[Pattern, Callable[[Finding], str]]] = {
+    Pattern.SPREAD: _spread,
+    Pattern.UNIT: _unit,
+    Pattern.GAP: _gap,
+    Pattern.PUSH: _push,
+}
+"""Sentences that say more than the kind's, where the evidence looks like something."""
