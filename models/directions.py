@@ -1,8 +1,9 @@
 """Directions: sparse random projections for an ensemble that looks at rows from many sides.
 
-Each mixes ⌈√d⌉ of d features, dealt like cards, so that every feature is in equally many. Even ones have independent normal
-weights. Odd ones have them after whitening: of two features that always move together, it takes the difference as seriously
-as the sum, so a row that breaks the habit stands out.
+Each mixes ⌈√d⌉ of d features, dealt like cards, so that every feature is in equally many. A third have independent normal
+weights. A third have them after whitening: of two features that always move together, it takes the difference as seriously
+as the sum, so a row that breaks the habit stands out. A third look at one feature alone: what is strange in nothing else is
+not diluted there, and the feature to blame is plain.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ RIDGE: Final = 0.1
 def directions(
     standardised: NDArray[np.float32], usable: NDArray[np.int64], projections: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Returns feature indices and weights of each projection, both (projections, ⌈√d⌉).
+    """Returns feature indices and weights of each projection, both (projections, ⌈√d⌉); a weight of 0 pads.
 
     Args:
         standardised: float32 (features, rows), golden.
@@ -32,8 +33,11 @@ def directions(
     weights = rng.normal(size=which.shape)
     covariance = np.cov(standardised[usable].astype(np.float64)).reshape(len(usable), -1)
     at = np.searchsorted(usable, which)
-    for odd in range(1, projections, 2):
-        weights[odd] = _whitening(covariance[np.ix_(at[odd], at[odd])]) @ weights[odd]
+    for whitened in range(1, projections, 3):
+        weights[whitened] = _whitening(covariance[np.ix_(at[whitened], at[whitened])]) @ weights[whitened]
+    alone = slice(2, projections, 3)
+    which[alone] = _deal(usable, 1, len(which[alone]), rng)
+    weights[alone] = np.arange(mixed) == 0
     return which, weights
 
 

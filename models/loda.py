@@ -156,7 +156,7 @@ def offenders(loda: Loda, features: tuple[str, ...], values: Column, n: int = 3)
     """Returns the names of up to `n` features that make a row strange, the strangest first.
 
     A feature's part is the difference in mean surprise between the projections with and without it, in its standard errors
-    (Pevný's t). With one or two features every projection has them all; then the distance from the centre decides.
+    (Pevný's t). A feature that is the only one is in every projection; then its distance from the centre decides.
 
     Args:
         loda: frozen.
@@ -170,7 +170,8 @@ def offenders(loda: Loda, features: tuple[str, ...], values: Column, n: int = 3)
     standardised = face.standard.apply(values[:, None])
     part = face.surprises(standardised)[:, 0].astype(np.float64)
     inside = np.zeros((len(part), len(features)), bool)
-    inside[np.arange(len(part)), face.which] = True
+    mixed, projection = np.nonzero(face.weights[:, :, 0])
+    inside[projection, face.which[mixed, projection]] = True
     strange = np.abs(standardised[:, 0]).astype(np.float64)
     if not inside[:, face.standard.usable].all():
         strange = np.array([_welch(part[mine], part[~mine]) for mine in inside.T])
