@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from alerts.incident import GROUP, NOBODY, Incident, hex_of
-from alerts.severity import is_sound
+from alerts.severity import Severity, is_sound
 from tocsin.codec import pack
 from tocsin.ids import uid
 from tocsin.signal import Signal
@@ -97,6 +97,11 @@ class Casebook:
             return None
         idle = (key for key in self.open if key not in keep)
         return min(idle, key=lambda key: (self.open[key].severity, self.open[key].last, key), default=None)
+
+    def names_callers(self, incident: Incident) -> bool:
+        """Returns whether other open incidents, of callers and worth waking somebody, are of the same model and kind."""
+        same = (case for key, case in self.open.items() if key[:2] == (incident.subject, incident.kind) and case.top)
+        return any(case.severity >= Severity.MEDIUM and case.uid != incident.uid for case in same)
 
     def key_for(self, incident_uid: str) -> Key | None:
         """Returns the key of the open incident of that uid, or None."""

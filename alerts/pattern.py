@@ -16,7 +16,7 @@ from tocsin.signal import Kind, Signal
 class Pattern(StrEnum):
     """In words that complete `it looks like …`."""
 
-    SPREAD = "one campaign over many accounts"
+    SPREAD = "probing by nobody in particular"
     UNIT = "a change of unit by a producer"
     GAP = "an input that a producer no longer sends"
     SLOW = "a slow service"

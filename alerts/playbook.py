@@ -38,13 +38,13 @@ class Play(NamedTuple):
 PLAYBOOK: Final[tuple[Play, ...]] = (
     Play(
         Kind.PROBING, Pattern.SPREAD, Severity.HIGH, "throttle_model", 4 * HOUR_S,
-        "Block nobody by name, for nobody stands out: find out what these accounts have in common; then approve the throttle "
-        "of the whole model, or raise friction for newcomers (proof of identity, lower quotas, coarser answers).",
+        "Block nobody by name unless another finding names a caller: find out what the accounts that ask near the threshold "
+        "have in common; then approve the throttle of the whole model, or raise friction for newcomers (identity, quotas).",
     ),
     Play(
         Kind.PROBING, Pattern.SPREAD, Severity.MEDIUM, "throttle_model", HOUR_S,
-        "Block nobody by name, for nobody stands out: find out what these accounts have in common; then approve the throttle "
-        "of the whole model, or raise friction for newcomers (proof of identity, lower quotas, coarser answers).",
+        "Block nobody by name unless another finding names a caller: find out what the accounts that ask near the threshold "
+        "have in common; then approve the throttle of the whole model, or raise friction for newcomers (identity, quotas).",
     ),
     Play(
         Kind.PROBING, None, Severity.HIGH, "throttle", 4 * HOUR_S,

@@ -72,17 +72,22 @@ class Response(NamedTuple):
     targets: tuple[str, ...]
 
 
-def response_to(incident: Incident) -> Response | None:
+def response_to(incident: Incident, *, callers_are_known: bool = False) -> Response | None:
     """Returns what to propose, or None for nothing.
 
     Nothing is proposed under a silence, after an analyst's verdict, unless a sound detector supports it, or against callers
     without a name.
+
+    Args:
+        incident: what to answer.
+        callers_are_known: whether other incidents name callers who do the same to the same model: then it is for them to be
+            contained, and no reason to slow everybody down.
     """
     play = play_for(incident.kind, incident.pattern(), incident.severity)
     if play.action == "annotate" or incident.silence or incident.verdict or not incident.has_sound_support():
         return None
     if play.action == "throttle_model":
-        return Response(play.action, ())
+        return None if callers_are_known else Response(play.action, ())
     targets = tuple(sorted(name for name, member in incident.top.items() if member.caller.id_kind != NAMELESS))
     return Response(play.action, targets) if targets else None
 

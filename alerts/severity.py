@@ -38,36 +38,37 @@ LARGE_SHARE: Final = 0.25
 """So much of a model's traffic by one caller harms everyone else."""
 MANY_TIMES: Final = 20.0
 """So many times its usual rate is no busy day."""
-MANY_ACCOUNTS: Final = 20
-"""So many accounts that act as one are a campaign: as many as make a crowd of incidents."""
 
 HOUR_MS: Final = 3_600_000
 
 
 class Rise(NamedTuple):
-    """One row of `DRIFT_RISES`.
+    """One row of `RISES`.
 
     Attributes:
+        kind: of the incident; it is about the model, not about a caller.
         times: at least so many times the threshold, in one signal.
-        lasting_ms: and drift signals go on for at least so long after the first.
+        lasting_ms: and signals go on for at least so long after the first.
         severity: what it then is.
     """
 
+    kind: Kind
     times: float
     lasting_ms: int
     severity: Severity
 
 
-DRIFT_RISES: Final[tuple[Rise, ...]] = (
-    Rise(1_000.0, 6 * HOUR_MS, Severity.HIGH),
-    Rise(1.0, 24 * HOUR_MS, Severity.HIGH),
+RISES: Final[tuple[Rise, ...]] = (
+    Rise(Kind.DRIFT, 1_000.0, 6 * HOUR_MS, Severity.HIGH),
+    Rise(Kind.DRIFT, 1.0, 24 * HOUR_MS, Severity.HIGH),
+    Rise(Kind.PROBING, 1.0, HOUR_MS, Severity.HIGH),
 )
-"""When drift is more than Medium.
+"""When what happens to a whole model is more than usual.
 
 A statistic k times its threshold is expected by chance once in k of the intervals that the alert budget allows: 1,000 at one
-a month is once in eighty years. That says it is true, not that it matters: what matters is a model that keeps answering
-about inputs it was not made for. A glitch or a promotion is over in a shift; strong evidence for longer, or any evidence for
-a day, each alarm paid for anew, is urgent.
+a month is once in eighty years. That says it is true, not that it matters. Drift matters when a model keeps answering about
+inputs it was not made for: a glitch or a promotion is over in a shift; strong evidence for longer, or any evidence for a
+day, each alarm paid for anew, is urgent. Probing is urgent as soon as it is not one odd hour: answers learned stay learned.
 """
 
 
@@ -82,7 +83,7 @@ def severity_of(signal: Signal) -> Severity:
         return Severity.INFORMATIONAL
     if not is_sound(signal):
         return Severity.LOW
-    if signal.kind is Kind.PROBING and (_is_strong(signal) or _is_wide(signal)):
+    if signal.kind is Kind.PROBING and _is_strong(signal):
         return Severity.HIGH
     if signal.kind is Kind.BLIND and "lost" in signal.evidence:
         return Severity.MEDIUM
@@ -101,18 +102,12 @@ def _is_strong(signal: Signal) -> bool:
     return much and isinstance(times, int | float) and times >= MANY_TIMES
 
 
-def _is_wide(signal: Signal) -> bool:
-    """Returns whether many accounts act as one, by the evidence `boundary_probe` gives."""
-    accounts = signal.evidence.get("accounts")
-    return signal.caller is None and isinstance(accounts, int | float) and accounts >= MANY_ACCOUNTS
-
-
 def severity_together(signals: Collection[Signal], *, is_crowd: bool, since: int) -> Severity:
     """Returns the severity of all signals of one incident.
 
     Sound detectors that agree about a caller or a fault raise it by one step, and so do many callers at once. Detectors of
-    drift look at the same rows from several sides, so for drift agreement proves little: strength and duration raise it.
-    Moving detectors that agree stay low: they share the weakness that one attacker can use.
+    what happens to a whole model look at the same rows from several sides, so there agreement proves little: strength and
+    duration raise it. Moving detectors that agree stay low: they share the weakness that one attacker can use.
 
     Args:
         signals: the latest of each detector, at least one.
@@ -123,9 +118,10 @@ def severity_together(signals: Collection[Signal], *, is_crowd: bool, since: int
     sound = [signal for signal in signals if is_sound(signal)]
     if highest <= Severity.LOW or not sound:
         return highest
-    if sound[0].kind is Kind.DRIFT:
-        times, lasting_ms = max(map(strength, sound)), max(signal.ts for signal in sound) - since
-        fit = [rise.severity for rise in DRIFT_RISES if times >= rise.times and lasting_ms >= rise.lasting_ms]
+    kind, times, lasting_ms = sound[0].kind, max(map(strength, sound)), max(signal.ts for signal in sound) - since
+    rises = [rise for rise in RISES if rise.kind is kind and sound[0].caller is None]
+    if rises:
+        fit = [rise.severity for rise in rises if times >= rise.times and lasting_ms >= rise.lasting_ms]
         return max([highest, *fit])
     raised = highest + (len({signal.detector for signal in sound if severity_of(signal) > Severity.LOW}) > 1) + is_crowd
     return Severity(min(raised, Severity.CRITICAL if is_crowd else Severity.HIGH))

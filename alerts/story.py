@@ -91,12 +91,12 @@ def _pace(signal: Signal) -> str:
 
 
 def _spread(finding: Finding) -> str:
-    accounts = fact(finding.lead, "accounts")
-    many = f"{number(accounts)} accounts" if accounts is not None else "Many accounts"
-    verb = "were" if finding.activity == "close" else "are"
+    near = fact(finding.lead, "recent_share_in_lowest_golden_quarter")
+    much = f": {percent(near)} of its answers lie as near to it as 25 % used to" if near is not None else ""
+    verb = "was" if finding.activity == "close" else "is"
     return (
-        f"{many} together, none of which stands out by itself, {verb} probing {finding.model} since "
-        f"{clock_time(finding.start)}: {number(finding.lead.count)} requests."
+        f"Somebody {verb} probing where {finding.model} flips its decision since about {clock_time(finding.start)}{much}; no "
+        "caller stands out, so it may be many accounts together."
     )
 
 
@@ -162,8 +162,10 @@ def _from_to(lead: Signal) -> str:
 def _from_golden(lead: Signal) -> str:
     """Returns how much it changed against the baseline."""
     if lead.watches == "envelope":
-        strange = fact(lead, "recent_share_in_highest_golden_quarter")
-        return f": {percent(strange)} of the requests look as strange as 25 % used to" if strange is not None else ""
+        usual, now = fact(lead, "golden_share_outside"), fact(lead, "recent_share_outside")
+        if usual is None or now is None:
+            return ""
+        return f": {percent(now)} of the requests lie outside of what it was vouched for, where {percent(usual)} would be usual"
     usual, now = fact(lead, "golden_share"), fact(lead, "recent_share")
     if usual is not None and now is not None:
         what = lead.evidence.get("gained")

@@ -22,7 +22,7 @@ from alerts import casebook
 from alerts.blindness import signal_of_fault, signal_of_loss
 from alerts.casebook import MAX_OPEN, Casebook, Key
 from alerts.finding import Activity, Finding, finding_of
-from alerts.incident import Incident
+from alerts.incident import NOBODY, Incident
 from alerts.pattern import Pattern
 from alerts.proposal import propose, response_to
 from alerts.silences import Silences
@@ -219,7 +219,8 @@ class Triage:
         silence = self.silences.active.get(incident.silence)
         finding = finding_of(incident, activity, because, self.now, silence, self.privacy)
         incident.unsaid = 0
-        response = response_to(incident) if activity != "close" else None
+        known = incident.actor == NOBODY and self.cases.names_callers(incident)
+        response = response_to(incident, callers_are_known=known) if activity != "close" else None
         if response is None or response == (incident.action, incident.targets):
             return finding
         proposal = propose(incident, response, self.now, what_happened(finding), self.privacy)

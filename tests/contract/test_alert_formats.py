@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from msgspec.structs import replace
 
 from alerts.atlas import TACTICS, TECHNIQUES, parent_of
 from alerts.finding import Activity, Finding, Status
@@ -18,9 +19,13 @@ from alerts.odds import false_alerts
 from alerts.pattern import Pattern
 from alerts.playbook import PLAYBOOK, play_for
 from alerts.severity import Severity
+from alerts.triage import Triage
+from models.registry import DETECTORS
 from streams.topics import TOPICS
 from tests.helpers.findings import all_findings
+from tests.helpers.signals import golden, probing, signals
 from tocsin.config import Privacy
+from tocsin.reading import Ladder
 from tocsin.signal import Kind
 
 SCHEMAS = Path(__file__).parents[3] / "shared" / "schemas"
@@ -49,34 +54,56 @@ def test_the_findings_under_test_cover_every_kind_activity_and_status() -> None:
     assert {finding.verdict for finding in FINDINGS} == {"", "false-positive", "expected", "true-positive"}
 
 
-def test_every_ocsf_finding_is_valid_against_the_published_schema() -> None:
+@cache
+def validator() -> Any:
     schema = SCHEMAS / "detection_finding.schema.json"
     if not schema.exists():
         pytest.skip("the OCSF 1.8.0 schema is not beside this checkout (../shared/schemas)")
     validator_for = pytest.importorskip("jsonschema_rs", reason="jsonschema-rs is not installed").validator_for
-    validator = validator_for(json.loads(schema.read_text()))
+    return validator_for(json.loads(schema.read_text()))
+
+
+def test_every_ocsf_finding_is_valid_against_the_published_schema() -> None:
     errors = [
         f"{error.instance_path}: {error.message}"
         for value in rendered("ocsf")
-        for error in validator.iter_errors(json.loads(value))
+        for error in validator().iter_errors(json.loads(value))
     ]
     assert errors == []
 
 
+@pytest.mark.parametrize("name", DETECTORS)
+def test_a_finding_of_every_detector_on_every_rung_is_valid_and_told_whole(name: str) -> None:
+    entry = DETECTORS[name]
+    for ladder in get_args(Ladder):
+        for caller in (None, probing().caller) if entry.kind is Kind.PROBING else (None,):
+            signal = replace(
+                golden(),
+                detector=name,
+                kind=entry.kind,
+                reference=entry.reference,
+                claim=entry.claim,
+                techniques=entry.techniques,
+                ladder=ladder,
+                caller=caller,
+            )
+            (finding,) = Triage(Privacy()).apply(signals(signal))
+            found = json.loads(encode("ocsf", finding))
+            assert [error.message for error in validator().iter_errors(found)] == []
+            assert found["message"].startswith("Expected false alerts of ")
+            assert "3fa2c1d4e5f6" in encode("ecs", finding).decode()
+            assert (finding.proposal is not None) is (finding.severity >= Severity.MEDIUM and entry.kind is Kind.PROBING)
+
+
 def test_the_schema_check_would_notice_a_broken_finding() -> None:
-    schema = SCHEMAS / "detection_finding.schema.json"
-    if not schema.exists():
-        pytest.skip("the OCSF 1.8.0 schema is not beside this checkout (../shared/schemas)")
-    validator_for = pytest.importorskip("jsonschema_rs", reason="jsonschema-rs is not installed").validator_for
-    validator = validator_for(json.loads(schema.read_text()))
     good = json.loads(rendered("ocsf")[0])
     broken: list[dict[str, Any]] = [
         {**good, "severity_id": 42},
         {**good, "surprise": 1},
         {k: v for k, v in good.items() if k != "metadata"},
     ]
-    assert validator.is_valid(good)
-    assert not any(validator.is_valid(finding) for finding in broken)
+    assert validator().is_valid(good)
+    assert not any(validator().is_valid(finding) for finding in broken)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -187,8 +214,7 @@ def test_the_atlas_names_and_tactics_are_those_of_the_published_table() -> None:
 
 
 def test_every_technique_a_detector_names_is_known_and_every_known_one_is_named() -> None:
-    registry = pytest.importorskip("models.registry")
-    named = {uid for entry in registry.DETECTORS.values() for uid in entry.techniques}
+    named = {uid for entry in DETECTORS.values() for uid in entry.techniques}
     assert named <= set(TECHNIQUES)
     assert set(TECHNIQUES) <= named | {parent_of(uid) for uid in named}
     assert {technique.tactic for technique in TECHNIQUES.values()} == set(TACTICS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from alerts.formats import FORMATS, INDEX, encode, headers
 from alerts.history import dig
 from alerts.triage import Triage
 from streams.topics import TOPICS
-from tests.helpers.signals import caller, probing, signals
+from tests.helpers.signals import caller, golden, probing, shifted, signals, sweep
 from tocsin.config import Privacy
 
 HERE = Path(__file__).parents[2] / "integrations"
@@ -69,6 +70,15 @@ def test_the_splunk_event_type_and_search_name_our_sourcetype() -> None:
     assert conf("tags.conf").sections() == ["eventtype=tocsin_finding"]
     search = conf("savedsearches.conf")["Tocsin: open incidents"]["search"]
     assert "eventtype=tocsin_finding" in search
+    ours = {value.split(" AS ")[1] for key, value in conf("props.conf")[FORMATS["ocsf"].sourcetype].items() if " AS " in value}
+    assert set(re.findall(r"latest\((\w+)\)", search)) <= ours | {"status", "severity", "message", "count"}
+
+
+def test_the_optional_fields_of_the_elastic_template_are_those_of_a_finding_with_a_baseline() -> None:
+    template = json.loads((HERE / "elastic/index-template.json").read_text())
+    found = [json.loads(encode("ecs", f)) for f in Triage(Privacy()).apply(signals(sweep(), golden(evidence=shifted(100.0))))]
+    labels = set(template["template"]["mappings"]["properties"]["labels"]["properties"])
+    assert {"baseline", "pattern", "proposal"} <= {name for document in found for name in document["labels"]} <= labels
 
 
 def test_filebeat_reads_the_ecs_topic_into_the_pipeline_and_index_we_ship() -> None:
@@ -90,7 +100,7 @@ def test_the_elastic_pipeline_takes_the_record_uid_as_document_id() -> None:
 @pytest.mark.parametrize("path", ["@timestamp", "event", "labels", "message", "related", "source"])
 def test_every_field_the_elastic_template_maps_is_one_we_write(path: str) -> None:
     template = json.loads((HERE / "elastic/index-template.json").read_text())
-    optional = {"proposal", "verdict", "user"}
+    optional = {"baseline", "pattern", "proposal", "verdict", "user"}
     assert path in findings("ecs")
     for name in template["template"]["mappings"]["properties"][path].get("properties", {}):
         assert name in findings("ecs")[path] or name in optional, f"{path}.{name}"

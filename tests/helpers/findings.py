@@ -47,6 +47,7 @@ def judged() -> list[Signal]:
         golden("features", model="prod/pushed@1", detector="disagreement", evidence={"odd key": 7, "word": "x"}),
         sweep(model="prod/swept@1"),
         sweep(model="prod/few@1", evidence={}),
+        sweep(T0 + 2 * HOUR, model="prod/swept@1"),
     ]
     unarmed = [msgspec.structs.replace(s, uid=f"{s.uid}-p", model=f"{s.model}1", ladder="provisional") for s in armed]
     no_gate = provisional(model="prod/nogate@1", claim="advisory", false_alerts_per_month=None)

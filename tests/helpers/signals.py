@@ -91,15 +91,17 @@ def shifted(factor: float = 1.4, **more: Any) -> dict[str, Any]:
 
 
 def sweep(at: int = T0, **changes: Any) -> Signal:
-    """Returns a signal that many accounts together map a decision threshold."""
+    """Returns a signal that somebody maps a decision threshold, from one account or from many."""
     spread = {
         "detector": "boundary_probe",
         "reference": "frozen",
-        "watches": "near-threshold sweeps",
+        "watches": "margin",
         "techniques": ("AML.T0024.002",),
         "share": None,
         "count": 3_000,
-        "evidence": {"accounts": 200, "baseline": "3fa2c1d4e5f6"},
+        "statistic": 2.5e7,
+        "threshold": 2.1e7,
+        "evidence": {"baseline": "3fa2c1d4e5f6", "recent_share_in_lowest_golden_quarter": 0.61},
     }
     return _signal(None, at, spread | changes)
 

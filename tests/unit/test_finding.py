@@ -143,7 +143,7 @@ def test_what_is_proposed_is_said_with_its_limits() -> None:
     spread = first(sweep())
     assert spread.proposal is not None
     assert proposed(spread) == (
-        "Proposed, not yet approved: slow the whole of prod/fraud@7 down, or its newcomers, for 4 hours "
+        "Proposed, not yet approved: slow the whole of prod/fraud@7 down, or its newcomers, for 1 hour "
         f"(proposal {spread.proposal.id})."
     )
 

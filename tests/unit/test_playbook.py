@@ -14,7 +14,7 @@ from alerts.severity import Severity
 from alerts.triage import Triage
 from tests.helpers.signals import HOUR, MINUTE, T0, caller, drift, golden, order, probing, provisional, shifted, signals, sweep
 from tocsin.config import Privacy
-from tocsin.signal import Kind
+from tocsin.signal import Kind, Signal
 
 
 def triage() -> Triage:
@@ -130,19 +130,34 @@ def test_probing_spread_over_many_accounts_proposes_a_measure_for_the_whole_mode
     (finding,) = triage().apply(signals(sweep()))
     proposal = finding.proposal
     assert proposal is not None
-    assert (proposal.action, proposal.targets, proposal.model, proposal.ttl_s) == ("throttle_model", (), "prod/fraud@7", 14_400)
+    assert (proposal.action, proposal.targets, proposal.model, proposal.ttl_s) == ("throttle_model", (), "prod/fraud@7", 3_600)
     assert finding.advice.startswith("Block nobody by name")
     assert "newcomers" in finding.advice
 
 
 def test_a_measure_for_the_whole_model_is_proposed_once_and_again_only_when_something_changes() -> None:
     fold = triage()
-    (opened,) = fold.apply(signals(sweep(evidence={"accounts": 5})))
+    (opened,) = fold.apply(signals(sweep()))
     fold.apply(signals(sweep(T0 + 1_000), now=T0 + 1_000))
     fold.apply(signals(sweep(T0 + 2_000), now=T0 + 2_000))
     (again,) = fold.apply(signals(now=T0 + MINUTE))
     assert opened.proposal is not None
     assert (again.proposal, again.proposal_id) == (None, opened.proposal.id)
+
+
+@pytest.mark.parametrize("who", [probing(), probing(caller("203.0.113.42", "ip"))])
+def test_nobody_else_is_slowed_down_while_the_callers_who_probe_are_known(who: Signal) -> None:
+    fold = triage()
+    named, spread = fold.apply(signals(who, sweep()))
+    assert (named.proposal is not None, spread.proposal) == (True, None)
+    fold.apply(signals(sweep(T0 + 40 * MINUTE - 1), now=T0 + 29 * MINUTE))
+    later = [f.proposal for f in fold.apply(signals(sweep(T0 + HOUR), now=T0 + 58 * MINUTE))]
+    assert [proposal.action for proposal in later if proposal] == ["throttle_model"]
+
+
+def test_a_caller_that_only_informs_does_not_spare_the_model() -> None:
+    _, spread = triage().apply(signals(probing(claim="advisory"), sweep()))
+    assert spread.proposal is not None
 
 
 @pytest.mark.parametrize("changes", [{"ladder": "provisional"}, {"claim": "advisory"}])

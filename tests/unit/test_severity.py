@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from alerts.severity import DRIFT_RISES, Severity, is_sound, severity_of, severity_together
+from alerts.severity import RISES, Severity, is_sound, severity_of, severity_together
 from tests.helpers.signals import HOUR, T0, drift, golden, probing, provisional, sweep
 from tocsin.signal import Kind, Signal
 
@@ -31,10 +31,11 @@ def test_armed_drift_is_medium_and_that_of_a_moving_reference_low() -> None:
     assert severity_of(golden(claim="advisory")) is Severity.LOW
 
 
-@pytest.mark.parametrize("rise", DRIFT_RISES)
-def test_drift_rises_when_it_is_both_so_strong_and_so_lasting(rise: Any) -> None:
+@pytest.mark.parametrize("rise", RISES)
+def test_what_happens_to_a_model_rises_when_it_is_both_so_strong_and_so_lasting(rise: Any) -> None:
     def after(lasting_ms: int, times: float) -> Severity:
-        return together(golden(at=T0 + lasting_ms, threshold=1e6, statistic=times * 1e6))
+        numbers: dict[str, Any] = {"at": T0 + lasting_ms, "threshold": 1e6, "statistic": times * 1e6}
+        return together(golden(**numbers) if rise.kind is Kind.DRIFT else sweep(**numbers))
 
     assert after(rise.lasting_ms, rise.times) is rise.severity
     assert after(rise.lasting_ms - 1, rise.times) is Severity.MEDIUM
@@ -51,10 +52,14 @@ def test_detectors_of_drift_that_agree_are_no_more_than_medium() -> None:
     assert together(golden(), golden("envelope", detector="envelope"), drift()) is Severity.MEDIUM
 
 
-def test_a_sweep_over_many_accounts_is_high_and_over_few_medium() -> None:
-    assert severity_of(sweep()) is Severity.HIGH
-    assert severity_of(sweep(evidence={"accounts": 5})) is Severity.MEDIUM
-    assert severity_of(sweep(evidence={})) is Severity.MEDIUM
+def test_probing_by_nobody_in_particular_is_medium_until_it_lasts() -> None:
+    assert severity_of(sweep()) is Severity.MEDIUM
+    assert together(sweep(at=T0 + HOUR - 1)) is Severity.MEDIUM
+    assert together(sweep(at=T0 + HOUR)) is Severity.HIGH
+
+
+def test_the_time_that_probing_by_a_caller_lasts_is_in_its_counts() -> None:
+    assert together(probing(at=T0 + 48 * HOUR)) is Severity.MEDIUM
 
 
 def test_the_highest_of_an_incident_counts() -> None:

@@ -33,6 +33,13 @@ PUSH = (
     "The traffic of M has moved slowly since about T: detectors that learn along have got used to it, while it still differs "
     "from the frozen baseline."
 )
+OUTSIDE = (
+    "The strangeness of inputs of M changed at about T: 31 % of the requests lie outside of what it was vouched for, where "
+    "1.6 % would be usual."
+)
+PROBED = (
+    "Somebody is probing where M flips its decision since about T{}; no caller stands out, so it may be many accounts together."
+)
 TOLD = [
     (golden(), "The input amount of M changed at about T: its median went from 42 to 58.8."),
     (
@@ -51,8 +58,8 @@ TOLD = [
         "The input country of M changed at about T: XX in 12 % of the requests, where 3 % would be usual.",
     ),
     (
-        golden("envelope", detector="envelope", evidence={"recent_share_in_highest_golden_quarter": 0.61}),
-        "The strangeness of inputs of M changed at about T: 61 % of the requests look as strange as 25 % used to.",
+        golden("envelope", detector="envelope", evidence={"golden_share_outside": 0.0156, "recent_share_outside": 0.31}),
+        OUTSIDE,
     ),
     (
         golden("label", detector="confidence_shift", evidence={"golden_share": 0.03, "recent_share": 0.5, "gained": "no"}),
@@ -66,8 +73,8 @@ TOLD = [
         golden("features", detector="disagreement"),
         PUSH,
     ),
-    (sweep(), "200 accounts together, none of which stands out by itself, are probing M since T: 3,000 requests."),
-    (sweep(evidence={}), "Many accounts together, none of which stands out by itself, are probing M since T: 3,000 requests."),
+    (sweep(), PROBED.format(": 61 % of its answers lie as near to it as 25 % used to")),
+    (sweep(evidence={}), PROBED.format("")),
 ]
 
 

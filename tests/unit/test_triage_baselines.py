@@ -114,7 +114,7 @@ def test_of_equally_severe_signals_the_one_that_explains_most_leads() -> None:
 
 def test_probing_by_nobody_in_particular_is_told_without_a_caller() -> None:
     (found,) = triage().apply(signals(sweep()))
-    assert (found.actors, found.pattern, found.severity) == ((), Pattern.SPREAD, Severity.HIGH)
+    assert (found.actors, found.pattern, found.severity) == ((), Pattern.SPREAD, Severity.MEDIUM)
 
 
 def test_a_storm_of_drift_is_one_incident_with_exact_counts() -> None:
