@@ -154,12 +154,17 @@ def floats(data: bytes, *shape: int, dtype: str = "<f4") -> NDArray[np.float64]:
 
 def encode_baseline(baseline: Baseline) -> bytes:
     """Returns the baseline as files and `tocsin.baselines.v1` hold it."""
-    return MAGIC + zlib.compress(pack(baseline), 6)
+    return MAGIC + zlib.compress(_content(baseline), 6)
 
 
 def hash_of(baseline: Baseline) -> str:
     """Returns its name: SHA-256 of its uncompressed content, hex."""
-    return hashlib.sha256(pack(baseline)).hexdigest()
+    return hashlib.sha256(_content(baseline)).hexdigest()
+
+
+def _content(baseline: Baseline) -> bytes:
+    """Returns the bytes that are hashed: as after a journey, for a whole number where a fraction may stand packs otherwise."""
+    return pack(unpack(pack(baseline), Baseline, baseline.model))
 
 
 def name_of(data: bytes) -> str:

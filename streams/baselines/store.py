@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
 
 from models.baseline import Baseline, hash_of
@@ -28,9 +28,9 @@ class Baselines(Protocol):
 class MemoryBaselines:
     """Baselines at hand: for replay, benchmarks and tests."""
 
-    def __init__(self, baselines: Iterable[Baseline] = ()) -> None:
-        """Holds these."""
-        self._held = {hash_of(baseline): baseline for baseline in baselines}
+    def __init__(self, baselines: Iterable[Baseline] = (), named: Mapping[str, Baseline] | None = None) -> None:
+        """Holds these; `named` are known by the hash that an older version gave them."""
+        self._held = {hash_of(baseline): baseline for baseline in baselines} | dict(named or {})
 
     def add(self, baseline: Baseline) -> str:
         """Holds one more and returns its hash."""

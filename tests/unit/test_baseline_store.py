@@ -49,3 +49,10 @@ def test_a_baseline_that_is_not_at_hand_is_named() -> None:
     assert held.get(hash_of(baseline())) == baseline()
     with pytest.raises(HoleError, match=r"baseline abc of prod/fraud@7 must be at hand; 1 others are"):
         held.get("abc", "prod/fraud@7")
+
+
+def test_the_hash_survives_the_journey_even_where_a_whole_number_stands_for_a_fraction() -> None:
+    made = msgspec.structs.replace(baseline(), rates={"calls": 3}, boundary=1)
+    assert list(baselines_in(records(*chunks_of(made)), "here")) == [hash_of(made)]
+    [decoded] = baselines_in(records(*chunks_of(made)), "here").values()
+    assert hash_of(decoded) == hash_of(made)
