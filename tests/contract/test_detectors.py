@@ -13,8 +13,9 @@ import pytest
 from models.baseline import Baseline
 from models.census import Census
 from models.detector import CountsDetector, Detector, ReadingsDetector, Seat
+from models.golden import Sample, build_baseline
 from models.registry import DETECTORS
-from tests.helpers.baselines import ALL, Feed, baseline_of
+from tests.helpers.baselines import Feed
 from tests.helpers.traffic import MODEL, cut, join, poisson, rows_at, sessions, steady, with_values
 from tocsin.clock import Clock
 from tocsin.codec import pack
@@ -29,8 +30,11 @@ ATTACKER = 9_999
 
 @cache
 def frozen() -> Baseline:
-    """Returns the baseline of calm traffic that every test here holds traffic against."""
-    return baseline_of(rows_at(*poisson(99, 5_000, 0.01, 400), seed=99), watches=(*ALL, "envelope"))
+    """Returns the baseline of calm traffic that every test here holds traffic against, as the product builds it."""
+    sample = Sample()
+    for rows in cut(rows_at(*poisson(99, 5_000, 0.01, 400), seed=99), 512):
+        sample.add(rows)
+    return build_baseline(sample, zone="UTC", alerts_per_model_month=1.0, origin="a test")
 
 
 @dataclass
