@@ -1,141 +1,121 @@
 """Drift: how soon and how falsely the golden bank and River's detectors report a change of known moment.
 
-`python -m bench.detection drift --json`, or `python -m bench.detection.drift [part of a task's name]`.
-
-Every detector sees the same streams. River's run as they come and at the best of several settings, chosen per task on other
-streams than those reported: the one soonest of those with at most 1 false alarm in 10,000 events, which nobody can know
-beforehand. Tocsin runs at one setting for all. One event is one minute of the
-budget's time, A is 10,000 events, golden values are 5,000.
+`python -m bench.detection drift --json`. Every detector sees the same streams. River's run as they come, and at the best of
+several settings, chosen per task on other streams than those reported: the soonest of those with at most 1 false alarm in
+10,000 events, which nobody can know beforehand. Tocsin runs at one setting for all: A of 10,000 events, 5,000 golden values,
+32 rows a reading from 4 shards; what other readings do to it is reported as well. A miss counts as the longest delay.
 """
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
-import msgspec
 import numpy as np
 
-from bench.detection.drift_runs import DEFAULTS, THRESHOLD, TUNED, Peer, Run, baseline_of, cost, tocsin
+from bench.detection.drift_runs import DEFAULTS, TUNED, Peer, Run, baseline_of, cost, tocsin
 from bench.detection.drift_tasks import Task, Values, tasks
+from bench.detection.result import Result
 
+PART: Final = "drift"
+FALSE: Final = "false alarms per 10,000 events"
+DELAY: Final = "delay, median events"
+MISSED: Final = "share missed"
+COST: Final = "us per event"
 GOLDEN: Final = 5_000
-NULLS: Final = (10, 20_000)
-"""Calm streams, and their events."""
-CHANGES: Final = (20, 1_500, 6_000)
-"""Streams with a change, events before it and after it."""
-SLOW: Final = 10
-"""Times fewer streams for a detector that is slower than 100 us per event."""
+READING: Final = (32, 4)
+"""Rows per reading and shards."""
+READINGS: Final = ((1, 1), (8, 1), (128, 4), (512, 4))
 TUNING: Final = 1_000
 TESTING: Final = 2_000
 """Seeds."""
-READING: Final = (32, 4)
-"""Rows per reading and shards of the comparison."""
-READINGS: Final = ((1, 1), (8, 1), (32, 4), (128, 4), (512, 4))
 
 
-class Row(msgspec.Struct, frozen=True):
-    """One detector on one task.
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is run.
 
     Attributes:
-        part: `peers` or `readings`.
-        task: name.
-        dataset: where its values come from.
-        detector: name.
-        setting: how it was set.
-        false_alarms_per_10k: events, on streams without a change.
-        delay: median events from the change to the next alarm; a miss counts as all events after the change.
-        missed: share of the changes that were not found.
-        us_per_event: CPU.
+        calm: streams without a change.
+        calm_events: events in each.
+        changes: streams with one.
+        before: events before it.
+        after: events after it.
     """
 
-    part: str
-    task: str
-    dataset: str
-    detector: str
-    setting: str
-    false_alarms_per_10k: float
-    delay: float
-    missed: float
-    us_per_event: float
+    calm: int = 10
+    calm_events: int = 20_000
+    changes: int = 20
+    before: int = 1_500
+    after: int = 6_000
 
 
-def measure(part_of_name: str = "") -> Iterator[Row]:
-    """Yields every row, task by task."""
+WHOLE: Final = Effort()
+QUICK: Final = Effort(1, 5_000, 3, 500, 2_000)
+HALF: Final = Effort(calm=5, changes=10)
+"""For choosing settings."""
+SLOW: Final = Effort(calm=1, changes=5)
+"""For a detector that takes more than 100 us per event."""
+
+
+def run(quick: bool) -> Iterator[Result]:
+    """Yields every number, task by task."""
     for task in tasks():
-        if part_of_name in task.name:
-            golden = np.random.default_rng(GOLDEN).choice(task.before, GOLDEN)
-            yield from _against_river(task, golden)
-            yield from _by_reading(task, golden)
+        golden = np.random.default_rng(GOLDEN).choice(task.before, GOLDEN)
+        baseline = baseline_of(golden)
+        effort = QUICK if quick else WHOLE
+        for rows, shards in (READING, *READINGS):
+            name = f"tocsin, {rows} rows a reading, {shards} shards"
+            yield from _measured(task, name, tocsin(baseline, rows, shards), effort, timed=False)
+        yield Result(PART, task.label, f"tocsin, {READING[0]} rows a reading", COST, cost(baseline, golden, READING[0]))
+        for peer in DEFAULTS:
+            yield from _measured(task, f"{peer.detector} as it comes", peer.on(golden), _effort(peer, effort))
+        for choices in TUNED:
+            best = _best(task, choices, golden, quick)
+            name = f"{best.detector} tuned: {best.setting}"
+            yield from _measured(task, name, best.on(golden), _effort(best, effort))
 
 
-def _against_river(task: Task, golden: Values) -> Iterator[Row]:
-    baseline = baseline_of(golden)
-    yield _row("peers", task, ("tocsin", f"A {THRESHOLD}"), tocsin(baseline, *READING), cost(baseline, golden, READING[0]))
-    for peer in DEFAULTS:
-        yield _peer_row(task, peer, "", golden)
-    for choices in TUNED:
-        tried = [(_tried(task, peer, golden), peer) for peer in choices]
-        best = min(tried, key=lambda found: (max(found[0][0], 1.0), found[0][1]))
-        yield _peer_row(task, best[1], "tuned: ", golden)
+def _effort(peer: Peer, effort: Effort) -> Effort:
+    return SLOW if peer.slow and effort is not QUICK else effort
 
 
-def _by_reading(task: Task, golden: Values) -> Iterator[Row]:
-    baseline = baseline_of(golden)
-    for rows, shards in READINGS:
-        run = tocsin(baseline, rows, shards)
-        yield _row("readings", task, ("tocsin", f"{rows} rows per reading, {shards} shards"), run, 0.0)
+def _best(task: Task, choices: tuple[Peer, ...], golden: Values, quick: bool) -> Peer:
+    """Returns the soonest of those that keep to 1 false alarm in 10,000 events, or else the one with the fewest."""
+
+    def badness(peer: Peer) -> tuple[float, float]:
+        tried = peer.on(golden)
+        effort = _effort(peer, QUICK if quick else HALF)
+        return max(_false(task, tried, TUNING, effort)[0], 1.0), float(np.median(_delays(task, tried, TUNING, effort)))
+
+    return min(choices, key=badness)
 
 
-def _tried(task: Task, peer: Peer, golden: Values) -> tuple[float, float]:
-    run, part = peer.on(golden), SLOW if peer.slow else 2
-    delays = _delays(task, run, TUNING, part)
-    return _false(task, run, TUNING, part)[0], float(np.median(delays))
+def _measured(task: Task, method: str, tried: Run, effort: Effort, *, timed: bool = True) -> Iterator[Result]:
+    false, spent = _false(task, tried, TESTING, effort)
+    delays = _delays(task, tried, TESTING, effort)
+    yield Result(PART, task.label, method, FALSE, round(false, 3))
+    yield Result(PART, task.label, method, DELAY, float(np.median(delays)))
+    yield Result(PART, task.label, method, MISSED, float(np.mean([delay == effort.after for delay in delays])))
+    if timed:
+        yield Result(PART, task.label, method, COST, spent)
 
 
-def _peer_row(task: Task, peer: Peer, how: str, golden: Values) -> Row:
-    return _row("peers", task, (peer.detector, how + peer.setting), peer.on(golden), None, SLOW if peer.slow else 1)
-
-
-def _row(part: str, task: Task, name: tuple[str, str], run: Run, us: float | None, fewer: int = 1) -> Row:
-    false, spent = _false(task, run, TESTING, fewer)
-    delays = _delays(task, run, TESTING, fewer)
-    missed = float(np.mean([delay == CHANGES[2] for delay in delays]))
-    cost = round(spent if us is None else us, 3)
-    return Row(part, task.name, task.dataset, *name, round(false, 3), float(np.median(delays)), round(missed, 3), cost)
-
-
-def _false(task: Task, run: Run, seed: int, fewer: int) -> tuple[float, float]:
-    """Returns false alarms per 10,000 events and microseconds per event."""
-    count, events = NULLS[0] // fewer, NULLS[1]
-    streams = [task.stream(np.random.default_rng([seed, number]), events, 0) for number in range(count)]
+def _false(task: Task, tried: Run, seed: int, effort: Effort) -> tuple[float, float]:
+    """Returns false alarms per 10,000 events and CPU microseconds per event."""
+    streams = [task.stream(np.random.default_rng([seed, number]), effort.calm_events, 0) for number in range(effort.calm)]
     start = time.process_time()
-    found = sum(1 for stream in streams for _ in run(stream))
-    total = count * events
-    return found / total * 1e4, (time.process_time() - start) / total * 1e6
+    found = sum(1 for stream in streams for _ in tried(stream))
+    events = effort.calm * effort.calm_events
+    return found / events * 1e4, (time.process_time() - start) / events * 1e6
 
 
-def _delays(task: Task, run: Run, seed: int, fewer: int) -> list[int]:
-    count, before, after = max(CHANGES[0] // fewer, 5), *CHANGES[1:]
+def _delays(task: Task, tried: Run, seed: int, effort: Effort) -> list[int]:
+    """Returns the events from each change to the next alarm; all of them where there was none."""
     delays = []
-    for number in range(count):
-        stream = task.stream(np.random.default_rng([seed, 99, number]), before, after)
-        delays.append(next((at - before + 1 for at in run(stream) if at >= before), after))
+    for number in range(effort.changes):
+        stream = task.stream(np.random.default_rng([seed, 99, number]), effort.before, effort.after)
+        delays.append(next((at - effort.before + 1 for at in tried(stream) if at >= effort.before), effort.after))
     return delays
-
-
-def table(rows: Sequence[Row]) -> str:
-    """Returns the rows for a terminal."""
-    head = f"{'task':30} {'detector':12} {'setting':38} {'FA/10k':>7} {'delay':>7} {'missed':>7} {'us/event':>9}"
-    lines = (
-        f"{r.task:30} {r.detector:12} {r.setting:38} "
-        f"{r.false_alarms_per_10k:7.2f} {r.delay:7.0f} {r.missed:7.2f} {r.us_per_event:9.2f}"
-        for r in rows
-    )
-    return "\n".join([head, *lines])
-
-
-if __name__ == "__main__":
-    print(table(list(measure(*sys.argv[1:2]))))

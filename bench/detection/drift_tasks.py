@@ -44,6 +44,11 @@ class Task:
     after: Values
     share: float = 1.0
 
+    @property
+    def label(self) -> str:
+        """Returns the task and where its values come from."""
+        return f"{self.name} ({self.dataset})"
+
     def stream(self, rng: np.random.Generator, before: int, after: int) -> Values:
         """Returns a stream that changes after `before` values."""
         changed = np.where(rng.random(after) < self.share, rng.choice(self.after, after), rng.choice(self.before, after))

@@ -10,7 +10,7 @@ import pytest
 from river import drift
 
 from bench.detection import drift_runs
-from bench.detection.drift import Row, table
+from bench.detection.drift import DELAY, FALSE, MISSED, Effort, _best, _measured
 from bench.detection.drift_runs import Peer, baseline_of, tocsin
 from bench.detection.drift_tasks import Task, tasks
 
@@ -55,6 +55,14 @@ def test_both_sides_find_a_shift_of_a_standard_deviation_soon() -> None:
         assert 1_500 <= next(run(stream)) < 1_700
 
 
-def test_the_table_has_a_line_per_row() -> None:
-    row = Row("peers", "shift", "made", "ADWIN", "default", 0.5, 100.0, 0.0, 0.2)
-    assert table([row, row]).count("\n") == 2
+def test_the_setting_that_an_oracle_would_choose_is_chosen() -> None:
+    settings = tuple(Peer("ADWIN", str(delta), partial(drift.ADWIN, delta=delta)) for delta in (1e-6, 0.002, 0.9))
+    assert _best(TASK, settings, CALM[:5_000], quick=True).setting == "0.002"
+
+
+def test_false_alarms_delays_and_misses_are_counted() -> None:
+    effort = Effort(calm=2, calm_events=1_000, changes=2, before=10, after=100)
+    every_400 = _measured(TASK, "a clock", lambda values: iter(range(399, len(values), 400)), effort, timed=False)
+    assert {found.metric: found.value for found in every_400} == {FALSE: 20.0, DELAY: 100.0, MISSED: 1.0}
+    at_once = _measured(TASK, "a hawk", lambda _values: iter([5, 10, 11]), effort, timed=False)
+    assert {found.metric: found.value for found in at_once} == {FALSE: 30.0, DELAY: 1.0, MISSED: 0.0}
