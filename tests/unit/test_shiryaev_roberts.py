@@ -249,3 +249,26 @@ def test_evidence_can_be_sent_as_json(baseline: Baseline) -> None:
     for module, column in ((feature_drift, "values"), (confidence_shift, "confidence"), (latency_shift, "latency_ms")):
         reading = first(module, baseline, changed(calm(12_000, 11), 8_000, **{column: 0.5}))
         assert json.loads(json.dumps(reading.evidence)) == reading.evidence
+
+
+def test_half_a_percent_a_day_is_found_long_before_a_standard_deviation(baseline: Baseline) -> None:
+    days, per_day = 60, 1_000
+    rows = calm(days * per_day, 12)
+    rows = replace(rows, ts=START_MS + np.arange(len(rows)) * (86_400_000 // per_day))
+    crept = rows.values.copy()
+    crept[0] *= np.float32(1.005) ** (np.arange(len(rows)) // per_day).astype(np.float32)
+    reading = first(feature_drift, baseline, replace(rows, values=crept))
+    day = (reading.ts - START_MS) / 86_400_000
+    assert reading.watches == "amount"
+    assert day * log(1.005) / 0.7 < 0.3
+
+
+def test_no_traffic_moves_the_reference(baseline: Baseline) -> None:
+    rows = calm(20_000, 13)
+    hostile = np.where(np.arange(len(rows)) % 5 == 0, rows.values * np.float32(1.3), rows.values)
+    census, moved = Census(baseline, 1), build(feature_drift, baseline)
+    Feed(census).weighed(moved, replace(rows, values=hostile))
+    change = changed(calm(4_000, 14), 0, values=2.0)
+    again, fresh = build(feature_drift, baseline), build(feature_drift, baseline)
+    again.load(fresh.dump())
+    assert Feed(census).weighed(again, change) == weighed(fresh, baseline, change)
