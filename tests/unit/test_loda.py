@@ -239,7 +239,7 @@ def test_it_survives_the_wire_and_stays_small() -> None:
     assert len(pack(loda)) < 60_000
     assert len(loda.calibration) == 4 * CALIBRATION_ROWS
     assert np.frombuffer(references, "<f4").reshape(-1, 10).shape == (1_024, 10)
-    assert len(loda.weights) == 4 * PROJECTIONS * 4
+    assert len(loda.weights) == 4 * PROJECTIONS * 7
 
 
 def test_a_quarter_is_held_out_in_runs_that_keep_sessions_together() -> None:
