@@ -40,6 +40,7 @@ class Health:
         self._started = self._beat = monotonic()
         self._turned = False
         self._conditions: dict[str, str] = {}
+        self._notes: dict[str, str] = {}
         self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
 
@@ -52,6 +53,16 @@ class Health:
         """States a condition of being ready; an empty `problem` means that it holds."""
         with self._lock:
             self._conditions[name] = problem
+
+    def note(self, name: str, text: str) -> None:
+        """States something worth knowing that is no problem; "" takes it back."""
+        with self._lock:
+            self._notes[name] = text
+
+    def notes(self) -> dict[str, str]:
+        """Returns name → what is worth knowing."""
+        with self._lock:
+            return {name: text for name, text in sorted(self._notes.items()) if text}
 
     def count(self, name: str, amount: int = 1) -> None:
         """Adds to a number that heartbeats carry, such as `events`."""

@@ -90,7 +90,7 @@ class StatusServer:
 
     async def _readyz(self, _: web.Request) -> web.Response:
         problems = self._health.unready()
-        return _answer({"ready": not problems, "problems": problems}, ok=not problems)
+        return _answer({"ready": not problems, "problems": problems, "notes": self._health.notes()}, ok=not problems)
 
     async def _show(self, _: web.Request) -> web.Response:
         self._metrics.set("ready", 0 if self._health.unready() else 1)

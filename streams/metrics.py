@@ -60,6 +60,9 @@ METRICS: Final[dict[str, Metric]] = {
     "frame_bytes_total": Metric("counter", "Bytes of durable frames.", ("shard",)),
     "commits_total": Metric("counter", "Commits of raw offsets."),
     "raw_lag_records": Metric("gauge", "Raw records not read yet.", ("topic", "partition")),
+    "raw_partition_stalled_seconds": Metric(
+        "gauge", "Since when records wait in a raw partition and none is read.", ("topic", "partition")
+    ),
     "steps_total": Metric("counter", "Records a stage applied.", ("stage", "partition")),
     "step_seconds": Metric("histogram", "Time to fold one record.", ("stage",), STEP_S),
     "step_lag_seconds": Metric("histogram", "From a record's append to its being applied.", ("stage",), LAG_S),
@@ -68,6 +71,9 @@ METRICS: Final[dict[str, Metric]] = {
     "state_bytes": Metric("gauge", "Size of the last snapshot.", ("stage", "partition")),
     "lag_records": Metric("gauge", "Input records not applied yet.", ("stage", "partition")),
     "applied_offset": Metric("gauge", "Highest input offset in the state.", ("stage", "partition")),
+    "partition_stalled_seconds": Metric(
+        "gauge", "Since when records wait in a stage's input partition and none is applied.", ("stage", "partition")
+    ),
     "findings_total": Metric("counter", "Finding records sent.", ("kind", "severity", "model")),
     "proposals_total": Metric("counter", "Containment proposed."),
 }

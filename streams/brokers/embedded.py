@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -88,7 +88,7 @@ class EmbeddedBroker:
             raise BrokerError(f"embedded broker: topic {name!r} must be new and have at least 1 partition; error {code}")
         self.topics[name] = partitions
 
-    def check(self, groups: Mapping[str, tuple[str, ...]]) -> None:
+    def check(self, groups: Mapping[str, Sequence[str]]) -> None:
         """Proves that no consumer group has lost records to the 5 MB limit.
 
         Args:

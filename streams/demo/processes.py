@@ -17,6 +17,7 @@ from streams.admin import wanted_topics
 from streams.brokers.embedded import EmbeddedBroker
 from streams.brokers.local import free_port
 from streams.demo.show import TOPIC
+from streams.doctor import groups
 from streams.key_file import write_key
 from streams.lifeline import tied
 from tocsin.config import Config, Kafka, RawTopic
@@ -24,6 +25,8 @@ from tocsin.errors import BrokerError
 
 READY_S: Final = 60.0
 STOP_S: Final = 25.0
+CHECK_S: Final = 1.0
+"""Between two looks at whether the broker still has what must be read."""
 
 SETTINGS: Final = """\
 clock = "event"
@@ -58,6 +61,7 @@ class Processes:
         self._ports = (free_port(), free_port())
         self._broker = EmbeddedBroker(_topics())
         self._process: subprocess.Popen[bytes] | None = None
+        self._checked = time.monotonic()
         self.log = Path(self._home.name) / "tocsin.log"
 
     @property
@@ -85,13 +89,17 @@ class Processes:
         self._end()
 
     def check(self) -> None:
-        """Refuses to go on without Tocsin.
+        """Refuses to go on without Tocsin, or with a broker that has dropped what Tocsin must still read.
 
         Raises:
             BrokerError: `tocsin run` has ended; the message says what it said last.
+            HoleError: a reader fell behind what the embedded broker keeps; looked for once a second.
         """
         if self._process is None or self._process.poll() is not None:
             raise BrokerError(f"demo: `tocsin run` must keep running; it ended: {self._last_words()}")
+        if time.monotonic() - self._checked >= CHECK_S:
+            self._checked = time.monotonic()
+            self._broker.check(groups(Config(kafka=self.kafka, topic=(RawTopic(TOPIC),))))
 
     def _start(self) -> subprocess.Popen[bytes]:
         home = Path(self._home.name)

@@ -12,8 +12,8 @@ class Hooks(Protocol):
         """The main loop turned."""
         ...
 
-    def assigned(self, partitions: int) -> None:
-        """So many raw partitions are read by this process now."""
+    def assigned(self, partitions: int | None) -> None:
+        """So many raw partitions are read by this process now; None while the group decides."""
         ...
 
     def read(self, topic: str, records: int, lag_s: float) -> None:
@@ -36,8 +36,8 @@ class Hooks(Protocol):
         """Offsets of so many raw partitions were committed."""
         ...
 
-    def lag(self, topic: str, partition: int, records: int) -> None:
-        """So many records of a raw partition are not read yet, by the broker's last answer."""
+    def lag(self, topic: str, partition: int, records: int, position: int) -> None:
+        """So many records of a raw partition are not read yet, by the broker's last answer; `position` is read next."""
         ...
 
     def lost(self, topic: str, partition: int, records: int) -> None:
@@ -51,7 +51,7 @@ class Silent:
     def beat(self) -> None:
         """Does nothing."""
 
-    def assigned(self, partitions: int) -> None:
+    def assigned(self, partitions: int | None) -> None:
         """Does nothing."""
 
     def read(self, topic: str, records: int, lag_s: float) -> None:
@@ -69,7 +69,7 @@ class Silent:
     def committed(self, partitions: int) -> None:
         """Does nothing."""
 
-    def lag(self, topic: str, partition: int, records: int) -> None:
+    def lag(self, topic: str, partition: int, records: int, position: int) -> None:
         """Does nothing."""
 
     def lost(self, topic: str, partition: int, records: int) -> None:

@@ -53,7 +53,7 @@ class Intake:
         self._writer = Writer(config.kafka, self._acks, hooks)
         self._reader = Reader(config, raw_topics(config), self)
         self._ahead: list[Source] = []
-        self._partitions = 0
+        self._partitions: int | None = None
         self._moved: dict[Source, tuple[int, float]] = {}
         self._ticked = time.monotonic()
 
@@ -71,9 +71,10 @@ class Intake:
         self._send()
         self._writer.poll()
         self._hooks.beat()
-        if len(self._reader.positions) != self._partitions:
-            self._partitions = len(self._reader.positions)
-            self._hooks.assigned(self._partitions)
+        partitions = len(self._reader.positions) if self._reader.joined else None
+        if partitions != self._partitions:
+            self._partitions = partitions
+            self._hooks.assigned(partitions)
         if now - self._ticked >= TICK_S:
             self._ticked = now
             self._tick()
@@ -93,7 +94,7 @@ class Intake:
         self._checkpoint()
         self._ahead = self._too_far(behind)
         for source, records in behind.items():
-            self._hooks.lag(source.topic, source.partition, records)
+            self._hooks.lag(source.topic, source.partition, records, self._reader.positions[source])
         self._reader.look()
 
     def _number(self, source: Source) -> int:

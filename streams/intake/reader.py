@@ -65,11 +65,13 @@ class Reader:
 
     Attributes:
         positions: raw partition → next offset to read.
+        joined: whether the group has told us what is ours, be it nothing.
     """
 
     def __init__(self, config: Config, topics: Collection[str], listener: Listener) -> None:
         """Joins the consumer group."""
         self.positions: dict[Source, int] = {}
+        self.joined = False
         self._kafka = config.kafka
         self._listener = listener
         self._sources: dict[Place, Source] = {}
@@ -181,17 +183,17 @@ class Reader:
         self._consumer.close()
 
     def _on_assign(self, _: Any, partitions: list[TopicPartition]) -> None:
-        self._mixed = True
+        self._mixed = self.joined = True
         self._begin([(partition.topic, partition.partition) for partition in partitions])
 
     def _on_revoke(self, _: Any, __: list[TopicPartition]) -> None:
-        self._mixed = True
+        self._mixed, self.joined = True, False
         self._listener.stopping()
         self._forget()
         self._consumer.unassign()
 
     def _on_lost(self, _: Any, __: list[TopicPartition]) -> None:
-        self._mixed = True
+        self._mixed, self.joined = True, False
         self._forget()
         self._consumer.unassign()
 

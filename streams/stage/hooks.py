@@ -15,6 +15,10 @@ class Hooks(Protocol):
         """The event loop turned."""
         ...
 
+    def assigned(self, stage: str, partitions: int) -> None:
+        """The group has given this process so many partitions of the stage, be it none; each will be `restored`."""
+        ...
+
     def restored(self, stage: str, partition: int, applied: int, notes: Sequence[str]) -> None:
         """A partition is ready to go on after `applied`; `notes` say what could not be taken as it was."""
         ...
@@ -49,6 +53,9 @@ class Silent:
     """Hooks that do nothing."""
 
     def beat(self) -> None:
+        """Does nothing."""
+
+    def assigned(self, stage: str, partitions: int) -> None:
         """Does nothing."""
 
     def restored(self, stage: str, partition: int, applied: int, notes: Sequence[str]) -> None:

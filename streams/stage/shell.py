@@ -152,6 +152,7 @@ class Shell:
         """Begins to restore every partition, all at once; `revoked` has run before."""
         self._parts = {}
         self._opening = {partition: spawn(self._open(partition)) for partition in sorted(partitions)}
+        self._hooks.assigned(self._stage.name, len(self._opening))
 
     async def revoked(self) -> None:
         """Lets go of every partition; small states are saved first, so that the next owner repeats less."""

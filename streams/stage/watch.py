@@ -7,6 +7,7 @@ that this process is dead and does not know it.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Final
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -45,13 +46,13 @@ class Stall:
             patience_s: how long a partition may have records waiting and apply none.
         """
         self._patience_s = patience_s
-        self._since: dict[int, tuple[int, float]] = {}
+        self._since: dict[Hashable, tuple[int, float]] = {}
 
-    def stuck(self, partition: int, applied: int, end: int, now: float) -> float:
+    def stuck(self, partition: Hashable, applied: int, end: int, now: float) -> float:
         """Returns for how many seconds the partition has been stuck, 0.0 unless that is longer than the patience.
 
         Args:
-            partition: which one.
+            partition: which one, by any name.
             applied: its highest applied offset.
             end: the offset that its next record will get.
             now: seconds of any steady clock.

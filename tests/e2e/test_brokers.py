@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,14 +14,14 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from confluent_kafka import Producer
 
 from streams.admin import Difference, check_topics, create_topic, create_topics, delete_topics, topic_ids, wanted_topics
-from streams.brokers import choose, jars, open_broker
+from streams.brokers import jars, open_broker
 from streams.brokers.embedded import EmbeddedBroker
 from streams.brokers.local import LocalKafka
 from streams.clients import aiokafka_settings, group_name, producer_settings
 from streams.positions import Ends, committed, watermarks
 from tests.e2e.conftest import commit, read_topic, require_kafka
 from tocsin.config import Config, Detection, Kafka, RawTopic
-from tocsin.errors import BrokerError, ConfigError, HoleError
+from tocsin.errors import BrokerError, ConfigError, Exit, HoleError
 
 
 def test_a_missing_java_is_named_before_anything_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -63,17 +66,12 @@ def test_a_fetch_that_failed_leaves_nothing_behind_and_says_why(monkeypatch: pyt
     assert list(jars.cache_dir().parent.iterdir()) == []
 
 
-def test_the_broker_asked_for_wins_over_the_environment() -> None:
-    existing = {"TOCSIN_KAFKA_BROKERS": "a:9092"}
-    assert (choose(None, {}), choose(None, existing), choose("kafka", existing)) == ("embedded", "existing", "kafka")
-
-
 def test_the_embedded_broker_has_every_topic_with_the_partitions_that_the_config_wants() -> None:
     config = Config(topic=(RawTopic("fraud.events"),), detection=Detection(shards=3, groups=5), kafka=Kafka(prefix="demo."))
     with open_broker("embedded", config) as opened:
-        assert check_topics(opened, raw=True) == []
-        assert len(watermarks(opened.kafka, ["demo.tocsin.frames.v1"])) == 3
-        assert len(watermarks(opened.kafka, ["fraud.events"])) == 4
+        assert check_topics(opened.config, raw=True) == []
+        assert len(watermarks(opened.config.kafka, ["demo.tocsin.frames.v1"])) == 3
+        assert len(watermarks(opened.config.kafka, ["fraud.events"])) == 4
 
 
 def test_both_clients_share_the_embedded_broker() -> None:
@@ -102,6 +100,25 @@ def test_a_reader_that_the_embedded_broker_left_behind_is_told_so() -> None:
         assert producer.flush(20) == 0
         with pytest.raises(HoleError, match=r"small-0 keeps 5 MB.*group slow must read on at offset 1 but"):
             broker.check({"slow": ("small",)})
+
+
+def test_a_broker_command_ends_with_71_when_a_reader_was_left_behind() -> None:
+    command = [sys.executable, "-m", "streams.cli", "broker", "embedded", "--topic", "raw", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as broker:
+        try:
+            assert broker.stdout is not None
+            kafka = Kafka(brokers=json.loads(broker.stdout.readline())["brokers"])
+            commit(kafka, group_name(kafka, "intake"), "raw", 0, 1)
+            producer = Producer(producer_settings(kafka))
+            for _ in range(6_000):
+                producer.produce("raw", bytes(1_000), partition=0)
+                producer.poll(0)
+            producer.flush(5)
+            told, _ = broker.communicate(timeout=30)
+        finally:
+            broker.kill()
+    assert broker.returncode == Exit.HOLE
+    assert "raw-0 keeps 5 MB" in told
 
 
 def test_the_embedded_broker_refuses_a_second_topic_of_the_same_name() -> None:

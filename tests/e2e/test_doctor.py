@@ -36,7 +36,7 @@ def test_a_broker_that_does_not_answer_is_named_and_the_rest_is_looked_at_anyway
 
 def test_the_embedded_broker_is_fine(config: Config) -> None:
     with open_broker("embedded", config) as opened:
-        assert statuses(opened) == {}
+        assert statuses(opened.config) == {}
 
 
 @pytest.mark.kafka

@@ -9,7 +9,7 @@ import orjson
 
 from streams.health import Health
 from streams.metrics import METRICS, Metrics
-from streams.observe import IntakeObserver, WorkerObserver
+from streams.observe import NONE_LEFT, IntakeObserver, WorkerObserver
 from streams.process import Status
 from streams.stage.machine import Send
 
@@ -31,9 +31,45 @@ def test_an_intake_is_ready_while_it_has_a_partition() -> None:
     observer.beat()
     assert "partitions" in here.health.unready()
     observer.assigned(3)
-    assert here.health.unready() == {}
-    observer.assigned(0)
+    assert (here.health.unready(), here.health.notes()) == ({}, {})
+    observer.assigned(None)
     assert "partitions" in here.health.unready()
+
+
+def test_who_was_given_no_partition_is_ready_and_says_so() -> None:
+    intake, worker = status("intake"), status("worker")
+    observer = IntakeObserver(intake)
+    observer.beat()
+    observer.assigned(0)
+    assert (intake.health.unready(), intake.health.notes()) == ({}, {"partitions": NONE_LEFT})
+    stages = WorkerObserver(worker)
+    stages.beat()
+    for stage in ("sense", "judge", "triage"):
+        stages.assigned(stage, 0)
+    assert (worker.health.unready(), worker.health.notes()) == ({}, {"partitions": NONE_LEFT})
+    stages.assigned("sense", 1)
+    assert "partitions" in worker.health.unready(), "it must be restored first"
+    stages.restored("sense", 0, 5, ())
+    assert (worker.health.unready(), worker.health.notes()) == ({}, {})
+
+
+def test_a_partition_is_stalled_for_as_long_as_records_wait_and_none_is_taken() -> None:
+    intake, worker, times = status("intake"), status("worker"), iter([100.0, 110.0, 130.0, 140.0, 150.0])
+    observer = IntakeObserver(intake, clock=lambda: next(times))
+    shows = []
+    for records, position in ((0, 5), (3, 5), (9, 5), (8, 6), (0, 14)):
+        observer.lag("scores", 1, records, position)
+        shows.append(shown(intake, "raw_partition_stalled_seconds")[0].split()[1])
+    assert shows == ["0.0", "0.0", "20.0", "0.0", "0.0"]
+    clock = iter([0.0, 7.0, 9.0])
+    stages = WorkerObserver(worker, wall=lambda: 0.0, clock=lambda: next(clock))
+    stages.restored("sense", 2, 40, ())
+    stages.lag("sense", 2, 1)
+    stages.lag("sense", 2, 4)
+    assert shown(worker, "partition_stalled_seconds") == ['partition_stalled_seconds{partition="2",stage="sense"} 7.0']
+    stages.stepped("sense", 2, 41, 0.001, 0.0, [])
+    stages.lag("sense", 2, 3)
+    assert shown(worker, "partition_stalled_seconds") == ['partition_stalled_seconds{partition="2",stage="sense"} 0.0']
 
 
 def test_what_intake_reports_is_counted() -> None:
@@ -44,7 +80,7 @@ def test_what_intake_reports_is_counted() -> None:
     observer.rejected("scores", "DEPTH")
     observer.delivered(3, 1000)
     observer.committed(2)
-    observer.lag("scores", 1, 17)
+    observer.lag("scores", 1, 17, 3)
     observer.lost("scores", 1, 4)
     assert shown(here, "events_total") == ['events_total{kind="inference",model="prod/fraud@7"} 499.0']
     assert shown(here, "events_rejected_total") == ['events_rejected_total{reason="DEPTH",topic="scores"} 1.0']
@@ -89,5 +125,5 @@ def test_what_a_worker_reports_is_counted_and_findings_by_kind_and_severity() ->
 
 def test_every_metric_in_the_table_is_written_somewhere() -> None:
     code = "".join((STREAMS / name).read_text() for name in ("observe.py", "http.py", "metrics.py"))
-    written = set(re.findall(r'\.(?:add|set|observe)\("(\w+)"', code))
+    written = set(re.findall(r'(?:\.(?:add|set|observe)\(|_Stalled\(self\._metrics, )"(\w+)"', code))
     assert written == set(METRICS)
