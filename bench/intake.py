@@ -6,6 +6,7 @@ import gc
 import random
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import Any, Final
 
 import orjson
@@ -100,14 +101,17 @@ def core(topic: RawTopic, *, quick: bool = True) -> Core:
 
 
 def fed(values: list[bytes], topic: RawTopic = CANONICAL, *, encode: bool = True, quick: bool = True) -> Callable[[], int]:
-    """Returns what feeds the records, and encodes the frames if so wished; it returns the rows framed."""
+    """Returns what feeds the records, and encodes the frames if so wished; it returns the rows framed.
+
+    All runs feed one intake, so that from the second on its callers are known, as they are to one that has run for a while.
+    """
+    intake, runs = core(topic, quick=quick), count()
 
     def run() -> int:
-        intake, rows = core(topic, quick=quick), 0
+        rows, first = 0, next(runs) * len(values)
         for start in range(0, len(values), 500):
-            intake.feed_run(
-                0, ((offset, T0 + offset // 20, values[offset]) for offset in range(start, min(start + 500, len(values))))
-            )
+            some = enumerate(values[start : start + 500], first + start)
+            intake.feed_run(0, ((offset, T0 + (offset - first) // 20, value) for offset, value in some))
             if intake.framer.cut:
                 frames, _ = intake.take()
                 rows += sum(block.rows for _, frame in frames for block in frame.blocks)

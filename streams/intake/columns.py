@@ -1,7 +1,7 @@
-"""Columns: rows waiting for a frame, turned into the columns of one block.
+"""Columns: rows waiting for a frame, one by one or as columns.
 
-Rows wait as plain tuples and become arrays once per block, because numpy's price is per call and not per row. That holds for
-columnar batches too: dealt out to shards, their columns are so short that arrays cost more than tuples.
+A row that came alone waits as a plain tuple and becomes part of an array once per frame, because numpy's price is per call and
+not per row. Rows of a columnar batch never become tuples: they wait as the columns in which they came, sorted by shard.
 """
 
 from __future__ import annotations
@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tocsin.frame import Block, Flag
-from tocsin.rows import join_texts
-
-SKEW_MS: Final = 5 * 60_000
-"""A claimed time further than this from the append time is not believed: a claim must not hide a burst."""
+ABSENT: Final = -(2**63)
+"""The claimed time of a row that claims none; no checked time is that far away."""
 
 
 class Known(NamedTuple):
@@ -48,6 +45,7 @@ class Schema:
         model: `namespace/name@version`.
         features: wire names (a category's begins with `=`), sorted.
         written: the same names in the order in which waiting rows hold their values.
+        order: where in `written` each of `features` stands; None when both are in the same order.
         texts: names of text columns.
         size: bytes that the block costs without its rows.
         row_size: bytes that one row costs without caller, label and texts.
@@ -57,6 +55,7 @@ class Schema:
     model: str
     features: tuple[str, ...]
     written: tuple[str, ...]
+    order: NDArray[np.intp] | None
     texts: tuple[str, ...]
     size: int
     row_size: int
@@ -66,7 +65,9 @@ def schema_of(kind: str, model: str, written: tuple[str, ...], texts: tuple[str,
     """Returns the schema, with what it costs on the wire at most."""
     names = sum(4 * len(name) + 5 for name in (*written, *texts, model))
     row_size = 64 + 4 * len(written) + 4 * len(texts)
-    return Schema(kind, model, tuple(sorted(written)), written, texts, 128 + names, row_size)
+    features = tuple(sorted(written))
+    order = None if features == written else np.array([written.index(name) for name in features], np.intp)
+    return Schema(kind, model, features, written, order, texts, 128 + names, row_size)
 
 
 Row = tuple[int, int, int | None, int, Known, Iterable[float | None], str, float | None, float | None, int, tuple[str, ...]]
@@ -74,71 +75,83 @@ Row = tuple[int, int, int | None, int, Known, Iterable[float | None], str, float
 latency_ms, status, texts); a plain tuple, because one is made per event."""
 
 
-def event_time(claimed: Sequence[int | None], append: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Returns (ts, flags): the claimed time where it stands within 5 minutes of the append time, else the append time."""
-    if None in claimed:
-        absent = np.array([ts is None for ts in claimed])
-        times = np.where(absent, append, np.array([ts or 0 for ts in claimed], np.int64))
-    else:
-        absent = np.zeros(len(append), bool)
-        times = np.array(claimed, np.int64)
-    skewed = np.abs(times - append) > SKEW_MS
-    flags = np.where(absent, Flag.NO_TIME, np.where(skewed, Flag.SKEW, 0)).astype(np.uint8)
-    return np.where(skewed, append, times), flags
+class Columns(NamedTuple):
+    """Rows of one schema, or of several one after the other.
 
-
-def block_of(schema: Schema, rows: list[Row], numbers: dict[int, int]) -> Block:
-    """Returns the wire block.
-
-    Args:
-        schema: of the rows.
-        rows: one at least.
-        numbers: the framer's source number → index in the frame's sources.
+    Attributes:
+        source: int64 (rows,), the framer's number of the raw partition.
+        position: int64 (rows,).
+        claimed: int64 (rows,), Unix milliseconds or ABSENT.
+        append: int64 (rows,), Unix milliseconds.
+        known: one caller per row.
+        values: float32, row after row, each in its schema's written order; NaN = missing.
+        labels: one class name per row.
+        confidence: float32 (rows,), NaN = unknown.
+        latency_ms: float32 (rows,), NaN = unknown.
+        status: int16 (rows,).
+        texts: one tuple per row, in the order of `Schema.texts`.
     """
-    source, position, claimed, append, callers, values, names, confidence, latency, status, texts = zip(*rows, strict=True)
-    ts, flags = event_time(claimed, np.array(append, np.int64))
-    hashes: dict[int, int] = {}
-    codes = [hashes.setdefault(known.hash, len(hashes)) for known in callers]
-    known = dict(zip(codes, callers, strict=True))
-    labels: dict[str, int] = {}
-    label = [labels.setdefault(name, len(labels)) for name in names]
-    columns = zip(schema.texts, zip(*texts, strict=True), strict=True) if schema.texts else ()
-    return Block(
-        kind=schema.kind,
-        model=schema.model,
-        features=schema.features,
-        rows=len(rows),
-        source=_local(source, numbers).tobytes(),
-        position=np.array(position, "<i8").tobytes(),
-        ts=ts.astype("<i8").tobytes(),
-        flags=flags.tobytes(),
-        caller=np.array(codes, "<u2").tobytes(),
-        callers=tuple((known[code].id, known[code].id_kind) for code in range(len(hashes))),
-        hashes=np.array(list(hashes), "<u8").tobytes(),
-        values=_values(schema, values).tobytes(),
-        confidence=np.array(confidence, "<f4").tobytes(),
-        latency_ms=np.array(latency, "<f4").tobytes(),
-        status=np.array(status, "<i2").tobytes(),
-        label=np.array(label, "<u2").tobytes(),
-        labels=tuple(labels),
-        text={name: join_texts([text.encode() for text in column]) for name, column in columns},
+
+    source: NDArray[np.int64]
+    position: NDArray[np.int64]
+    claimed: NDArray[np.int64]
+    append: NDArray[np.int64]
+    known: Sequence[Known]
+    values: NDArray[np.float32]
+    labels: Sequence[str]
+    confidence: NDArray[np.float32]
+    latency_ms: NDArray[np.float32]
+    status: NDArray[np.int16]
+    texts: Sequence[tuple[str, ...]]
+
+    def part(self, start: int, end: int) -> Columns:
+        """Returns the rows from `start` to before `end`; all rows must be of one schema."""
+        if end - start == len(self.position):
+            return self
+        width = len(self.values) // len(self.position)
+        cut: list[Any] = [column[start:end] for column in self]
+        cut[_VALUES] = self.values[start * width : end * width]
+        return Columns(*cut)
+
+
+_VALUES: Final = Columns._fields.index("values")
+
+
+def packed(rows: Sequence[Row]) -> Columns:
+    """Returns the rows, one at least, as columns."""
+    source, position, claimed, append, known, values, labels, confidence, latency, status, texts = zip(*rows, strict=True)
+    return Columns(
+        np.array(source, np.int64),
+        np.array(position, np.int64),
+        times(claimed),
+        np.array(append, np.int64),
+        known,
+        floats(list(chain.from_iterable(values))),
+        labels,
+        floats(confidence),
+        floats(latency),
+        np.array(status, np.int16),
+        texts,
     )
 
 
-def _values(schema: Schema, values: Sequence[Iterable[float | None]]) -> NDArray[np.float32]:
-    """Returns "<f4" (features, rows), features sorted, missing values NaN."""
-    shape = (len(values), len(schema.written))
+def joined(parts: Sequence[Columns]) -> Columns:
+    """Returns the rows of all parts, one at least, in their order."""
+    columns: list[Any] = [
+        np.concatenate(column) if isinstance(column[0], np.ndarray) else list(chain.from_iterable(column))
+        for column in zip(*parts, strict=True)
+    ]
+    return Columns(*columns)
+
+
+def times(claimed: Sequence[int | None]) -> NDArray[np.int64]:
+    """Returns the claimed times, ABSENT where there is none."""
+    return np.array([ABSENT if ts is None else ts for ts in claimed] if None in claimed else claimed, np.int64)
+
+
+def floats(numbers: Sequence[float | None]) -> NDArray[np.float32]:
+    """Returns the numbers as "<f4", NaN where there is none."""
     try:
-        found = np.fromiter(chain.from_iterable(values), "<f4", shape[0] * shape[1])
+        return np.fromiter(numbers, "<f4", len(numbers))
     except TypeError:  # None among them, which `fromiter` cannot read and `array` can, at twice the cost
-        found = np.array(list(chain.from_iterable(values)), "<f4")
-    columns = found.reshape(shape).T
-    if schema.written != schema.features:
-        columns = columns[[schema.written.index(name) for name in schema.features]]
-    return np.ascontiguousarray(columns)
-
-
-def _local(source: Sequence[int], numbers: dict[int, int]) -> NDArray[np.uint8]:
-    if len(numbers) == 1:
-        return np.zeros(len(source), np.uint8)
-    return np.array([numbers[number] for number in source], np.uint8)
+        return np.array(numbers, "<f4")

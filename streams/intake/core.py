@@ -84,7 +84,11 @@ class Core:
         for offset, append_ms, value in records:
             if quick and value and len(value) <= MAX_RECORD_BYTES and quick.take(source, offset, append_ms, value):
                 continue
+            if quick:
+                quick.settle()
             self._with_care(source, offset, append_ms, value)
+        if quick:
+            quick.settle()
         self._reach(source, append_ms)
 
     def _with_care(self, source: int, offset: int, append_ms: int, value: bytes | None) -> None:

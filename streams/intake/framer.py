@@ -10,11 +10,14 @@ What holds, whoever calls and however often:
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from streams.intake.columns import Known, Row, Schema, block_of, schema_of
+from streams.intake.columns import Columns, Known, Row, Schema, schema_of
+from streams.intake.shard import Shard
 from tocsin.event import ControlEvent, InferenceEvent, LabelEvent, Source, position_of
 from tocsin.frame import FRAME_VERSION, HASH, MAX_BYTES, MAX_ROWS, Control, Frame, Gap, Tick
 from tocsin.ids import caller_hash, shard_of
@@ -38,18 +41,6 @@ class Layout(NamedTuple):
     get: Callable[[Sequence[Any]], tuple[Any, ...]] | None
 
 
-class _Shard:
-    """One FIFO buffer."""
-
-    __slots__ = ("bytes", "piles", "rows", "sources")
-
-    def __init__(self) -> None:
-        self.piles: dict[Schema, list[Row]] = {}
-        self.sources: set[int] = set()
-        self.rows = 0
-        self.bytes = 0
-
-
 class Framer:
     """Routes rows by caller and cuts frames.
 
@@ -70,7 +61,7 @@ class Framer:
         self.cut: list[tuple[int, Frame]] = []
         self._numbers: dict[Source, int] = {}
         self._key = key
-        self._shards = [_Shard() for _ in range(shards)]
+        self._shards = [Shard() for _ in range(shards)]
         self.young: dict[tuple[str, str], Known] = {}
         self._old: dict[tuple[str, str], Known] = {}
         self._schemas: dict[tuple[str, ...], Schema] = {}
@@ -128,12 +119,29 @@ class Framer:
             self.flush(number)
         shard.sources.add(source)
         pile = shard.piles.get(schema)
-        return self._pile(shard, schema) if pile is None else pile
+        return shard.pile(schema) if pile is None else pile
 
-    def _pile(self, shard: _Shard, schema: Schema) -> list[Row]:
-        pile = shard.piles[schema] = []
-        shard.bytes += schema.size
-        return pile
+    def add_columns(self, schema: Schema, number: int, columns: Columns, costs: Sequence[int]) -> None:
+        """Takes rows of one shard and one source as columns; frames are cut where they would be if rows came one by one.
+
+        Args:
+            schema: of the rows.
+            number: their shard.
+            columns: the rows.
+            costs: bytes that each row needs in a frame.
+        """
+        start, source = 0, int(columns.source[0])
+        while start < len(costs):
+            shard, cost = self._shards[number], costs[start]
+            full = shard.rows >= MAX_ROWS or shard.bytes + cost > MAX_BYTES
+            if full or schema not in shard.piles or source not in shard.sources:
+                self._prepared(number, schema, source, cost)
+            end = min(len(costs), start + MAX_ROWS - shard.rows)
+            if shard.bytes + sum(costs[start:end]) > MAX_BYTES:
+                ends = [*accumulate(costs[start:end], initial=shard.bytes)]
+                end = start + max(1, bisect_right(ends, MAX_BYTES) - 1)
+            shard.put(schema, columns.part(start, end), sum(costs[start:end]))
+            start = end
 
     def add_event(self, event: InferenceEvent | LabelEvent, source: int, offset: int, row: int, append_ms: int) -> None:
         """Takes one checked event with its coordinates; `source` is from `number`."""
@@ -217,11 +225,10 @@ class Framer:
     ) -> None:
         shard = self._shards[number]
         numbers = {source: index for index, source in enumerate(sources)}
-        blocks = tuple(block_of(schema, rows, numbers) for schema, rows in shard.piles.items())
         named = tuple(self.sources[source] for source in sources)
-        frame = Frame(FRAME_VERSION, number, len(self._shards), HASH, named, blocks, ticks, controls, gaps)
+        frame = Frame(FRAME_VERSION, number, len(self._shards), HASH, named, shard.blocks(numbers), ticks, controls, gaps)
         self.cut.append((number, frame))
-        shard.piles, shard.sources, shard.rows, shard.bytes = {}, set(), 0, 0
+        shard.clear()
 
 
 def _wire(features: dict[str, float | str | None]) -> dict[str, float | None]:

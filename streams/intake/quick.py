@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import repeat
 from typing import Any, Final
@@ -10,9 +10,10 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import astuple
 
+from streams.intake.batch import Batch, per_row, rows_in
 from streams.intake.check import checked_id, checked_label, feature, feature_name, model_id, parsed_model
 from streams.intake.columns import Known, Row, Schema
-from streams.intake.document import MAX_BATCH_ROWS, documents
+from streams.intake.document import documents
 from streams.intake.envelope import Envelope, envelope_of
 from streams.intake.formats import canonical
 from streams.intake.framer import Framer, Layout
@@ -53,9 +54,10 @@ class Quick:
         self._envelopes: list[Envelope] = []
         self._layouts: dict[tuple[Any, ...], Layout] = {}
         self._labels: dict[str | int | None, str] = {}
+        self._batch: Batch | None = None
 
     def take(self, source: int, offset: int, append_ms: int, value: bytes) -> int:
-        """Returns how many rows went to the framer; 0 leaves the record to be read with care."""
+        """Returns how many rows went to the framer, or will at `settle`; 0 leaves the record to be read with care."""
         for envelope in self._envelopes:
             try:
                 event = envelope.decode(value)
@@ -72,6 +74,7 @@ class Quick:
                 schema, row, extra = self._row(event, envelope, source, offset << ROW_BITS, append_ms)
             except RejectError:
                 return 0
+            self.settle()
             self._add(schema, row if self._judged_ms is None else self._judged(row), extra)
             return 1
         return 0 if self._tries else self._typed(source, offset, append_ms, value)
@@ -95,6 +98,7 @@ class Quick:
             rows = [self._row(e, None, source, position_of(offset, row), append_ms) for row, e in enumerate(events)]
         except (RejectError, msgspec.ValidationError):
             return 0
+        self.settle()
         for schema, row, extra in rows:
             self._add(schema, row if self._judged_ms is None else self._judged(row), extra)
         return len(rows)
@@ -141,36 +145,38 @@ class Quick:
         return schema, row, extra
 
     def _columns(self, event: Any, source: int, offset: int, append_ms: int) -> int:
-        lengths = {len(column) for column in event.features.values()}
-        rows = max(lengths, default=0)
-        if len(lengths) != 1 or not 0 < rows <= MAX_BATCH_ROWS:
+        """Returns how many rows of a columnar batch were collected for the framer; 0 leaves it to be read with care."""
+        rows = rows_in(event)
+        if not rows:
             return 0
-        caller, prediction = event.caller, event.prediction
-        given = (event.ts, caller.id, prediction.label, prediction.score, event.latency_ms, event.status)
-        if any(isinstance(column, list) and len(column) != rows for column in (*given, getattr(event, "event_id", None))):
-            return 0
-        claimed, ids, labels, scores, latencies, statuses = (
-            column if isinstance(column, list) else [column] * rows for column in given
-        )
-        names = tuple(event.features)
-        key = ((), True, event.model.namespace, event.model.name, event.model.version, *names)
-        layout = self._layouts.get(key) or self._learn_layout(key, event.model, names, (), silent=True)
-        recall, kind = self._framer.young.get, caller.id_kind
-        known = [recall((name, kind)) or self._meet(name, kind) for name in ids]
-        labels = [self._labels[name] if name in self._labels else self._learn_label(name) for name in labels]
-        first = position_of(offset, 0)
-        judged: Iterable[int] = repeat(append_ms)
-        if self._judged_ms is not None:
-            judged = [self._judged_ms(source, append_ms, ts) for ts in claimed]
-        values = tuple(event.features.values())
-        columns = (
-            repeat(source), range(first, first + rows), claimed, judged, known,
-            zip(*(values if layout.get is None else layout.get(values)), strict=True),
-            labels, scores, latencies, statuses, repeat(()),
-        )  # fmt: skip
-        for row in zip(*columns, strict=False):
-            self._add(layout.schema, row, 4 * len(row[6]))
+        model, kind, names = event.model, event.caller.id_kind, tuple(event.features)
+        claimed, ids, labels, *_ = per_row(event, rows)
+        key = ((), True, model.namespace, model.name, model.version, *names)
+        layout = self._layouts.get(key) or self._learn_layout(key, model, names, (), silent=True)
+        known, named = self._callers(ids, kind), self._names(labels)
+        judge = self._judged_ms
+        judged = [append_ms] * rows if judge is None else [judge(source, append_ms, ts) for ts in claimed]
+        if self._batch is None or not self._batch.fits(layout, source):
+            self.settle()
+            self._batch = Batch(layout, source)
+        self._batch.add(event, offset, judged, known, named)
         return rows
+
+    def settle(self) -> None:
+        """Gives the framer what is collected of columnar batches; to be called before anything else is added to it or read."""
+        if self._batch is not None:
+            self._batch.deal(self._framer)
+            self._batch = None
+
+    def _callers(self, ids: Sequence[str], kind: str) -> list[Known]:
+        """Returns the callers, most of whom are known."""
+        known = map(self._framer.young.get, zip(ids, repeat(kind), strict=False))
+        return [self._meet(name, kind) if one is None else one for one, name in zip(known, ids, strict=True)]
+
+    def _names(self, labels: Sequence[Any]) -> list[str]:
+        """Returns the checked class names, most of which are known."""
+        names = map(self._labels.get, labels)
+        return [self._learn_label(label) if name is None else name for name, label in zip(names, labels, strict=True)]
 
     def _meet(self, caller_id: str, id_kind: str) -> Known:
         return self._framer.known(checked_id(caller_id, "caller.id"), id_kind)

@@ -280,6 +280,38 @@ def test_a_re_read_from_an_older_offset_adds_nothing_above_the_watermark(
         assert first + rest == rows(fed(values, quick=True)[0], shard)
 
 
+@st.composite
+def long_batches(draw: st.DrawFn) -> list[bytes]:
+    """Batches of up to a few thousand rows, so that frames are cut by rows or bytes, with single records between them."""
+    found = []
+    for number in range(draw(st.integers(1, 4))):
+        rows, label = draw(st.sampled_from([1, 63, 700, 1025, 3000])), draw(st.sampled_from(["ok", "long" * 64]))
+        names = draw(st.permutations(["amount", "age"]))
+        prediction = {"label": label, "score": [row % 7 / 7 for row in range(rows)]}
+        features = {name: [None if row % 50 == 49 else row for row in range(rows)] for name in names}
+        callers = {"id": [f"acct-{row % 97}" for row in range(rows)], "id_kind": "user"}
+        model = {"name": f"m{draw(st.integers(0, 1))}"}
+        batch = {**BATCH, "ts": T0, "model": model, "caller": callers, "features": features, "prediction": prediction}
+        found.append(orjson.dumps(batch))
+        if draw(st.booleans()):
+            found.append(orjson.dumps({**GOOD, "model": model, "features": {"age": number, "amount": 1}}))
+    return found
+
+
+@settings(max_examples=25, deadline=None)
+@given(long_batches())
+def test_batches_that_never_become_rows_give_the_very_frames_that_their_rows_give(values: list[bytes]) -> None:
+    taken = []
+    for shortcuts in (True, False):
+        intake = core(quick=shortcuts)
+        intake.feed_run(0, ((offset, T0, value) for offset, value in enumerate([orjson.dumps(BATCH), *values])))
+        intake.framer.tick(intake.reached)
+        frames, refused = intake.take()
+        assert not refused
+        taken.append([[encode_frame(frame) for number, frame in frames if number == shard] for shard in range(SHARDS)])
+    assert taken[0] == taken[1]
+
+
 @given(traffic())
 def test_a_frame_survives_the_wire(values: list[bytes]) -> None:
     for _, frame in fed(values, quick=True)[0]:
