@@ -112,6 +112,7 @@ class Baseline(msgspec.Struct, frozen=True, array_like=True):
         labels: (class, share of golden rows), most frequent first.
         rates: named numbers about callers' rates: see `models/rates.py`.
         boundary: the confidence at which the decision flips, NaN when labels do not tell.
+        near: the distance from it within which a row's margin is watched, NaN with it.
         envelope: frozen LODA, None when there are no features.
         references: float32 (up to 1,024, features): standardised golden rows, for neighbours and exposure.
         gate: per detector.
@@ -132,6 +133,7 @@ class Baseline(msgspec.Struct, frozen=True, array_like=True):
     labels: tuple[tuple[str, float], ...]
     rates: dict[str, float]
     boundary: float
+    near: float
     envelope: Loda | None
     references: bytes
     gate: tuple[Gate, ...]

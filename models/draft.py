@@ -27,6 +27,8 @@ SEED: Final = 20_260_101
 """Of the envelope's projections: the same golden rows give the same baseline."""
 FLIP_PURITY: Final = 0.98
 """Share of the rows on the right side of a confidence at which the decision is said to flip."""
+NEAR_SHARE: Final = 1 / 32
+"""Of the golden rows, those nearest to the decision boundary: where they lie among themselves is what `margin` watches."""
 MOST_LABELS: Final = 1_000
 
 AllowanceOf = Callable[[Watched], Allowance]
@@ -59,7 +61,7 @@ class Draft:
         for outline, column in zip(self.outline.quantities, self.values, strict=True):
             if outline.name in self.inherited:
                 known = msgspec.structs.replace(self.inherited[outline.name], feature=outline.feature)
-                found.append(Fit(known, known))
+                found.append(Fit(known, known, 1.0))
             else:
                 found.append(fitted(outline, column, ground))
         return [fit for fit in found if fit is not None]
@@ -97,6 +99,7 @@ def drafted(golden: Golden, zone: str, origin: str, inherits: Baseline | None = 
     else:
         inherited.pop("envelope", None)
         envelope, references, taught = _envelope(golden)
+    boundary = decision_boundary(rows.confidence, label_codes(rows))
     outline = Baseline(
         format=FORMAT,
         model=rows.model,
@@ -110,7 +113,8 @@ def drafted(golden: Golden, zone: str, origin: str, inherits: Baseline | None = 
         quantities=_outlines(features, envelope is not None),
         labels=_labels(golden),
         rates={} if inherits is None else inherits.rates,
-        boundary=decision_boundary(rows.confidence, label_codes(rows)),
+        boundary=boundary,
+        near=_near(rows.confidence, boundary),
         envelope=envelope,
         references=references,
         gate=(),
@@ -152,6 +156,12 @@ def decision_boundary(confidence: NDArray[np.float32], codes: NDArray[np.float32
         if 0 < cut < len(usual) and wrong <= (1.0 - FLIP_PURITY) * min(rare, len(usual) - rare):
             return float((ordered[cut - 1] + ordered[cut]) / 2)
     return float(ordered[0])
+
+
+def _near(confidence: NDArray[np.float32], boundary: float) -> float:
+    """Returns how far from the boundary the nearest NEAR_SHARE of the golden rows lie, NaN without one."""
+    distance = np.abs(confidence[~np.isnan(confidence)] - np.float32(boundary))
+    return float("nan") if np.isnan(boundary) else float(np.quantile(distance, NEAR_SHARE))
 
 
 def _envelope(golden: Golden) -> tuple[loda.Loda | None, bytes, NDArray[np.bool_]]:

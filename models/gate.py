@@ -5,7 +5,8 @@ nearly true of most traffic, and of some traffic nothing does: it drifts by itse
 of the golden days and the last part is replayed. A detector is armed if it raised no more alarms than Σ seconds / A at the
 A that the budget asks for and at A/10 to A/10⁴ (dependence makes alarms at every level, and at low ones they can be
 counted); with 14 golden days or more, also in months drawn from the held-out days, by day and by caller. If not, it is
-tried again with twice the margin, with tempering, with a wider window, and at last it stays advisory, and says so.
+tried again with twice the margin, with tempering, with a wider window, and at last it stays advisory, and says so. It
+also stays advisory if golden days drift, each going on from the one before: that is no reference, whatever it raised.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import numpy as np
 
+from models import disagreement
 from models.baseline import Baseline, Gate, Watched
+from models.boundary_probe import BETS
 from models.draft import Draft
 from models.envelope import DIRECTIONS
 from models.experts import EXPERTS, Direction
@@ -32,7 +36,7 @@ WATCHED: Final[dict[str, tuple[tuple[Watched, ...], tuple[Direction, ...]]]] = {
     "confidence_shift": (("confidence", "label"), ()),
     "latency_shift": (("latency",), ()),
     "envelope": (("envelope",), DIRECTIONS),
-    "boundary_probe": (("margin",), ()),
+    "boundary_probe": (("margin",), BETS),
 }
 """Detectors that must pass, what of a row each one's evidence rests on, and which way its experts bet (all when empty)."""
 LEVELS: Final = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)
@@ -42,6 +46,8 @@ HELD_OUT: Final = 0.27
 """Of the golden days."""
 LEAST_HELD_OUT: Final = 100
 """Rows."""
+DRIFTING: Final = 0.05
+"""Probability, over all that a detector watches, below which golden days are said to drift."""
 LONG_DAYS: Final = 13.5
 """Golden days from which months can be drawn."""
 MONTH_DAYS: Final = 30
@@ -186,6 +192,24 @@ def _trials(bench: _Bench, baseline: Baseline, quantities: list[int], experts: l
         yield ((budget, float(raised.sum()), MONTHS * budget),)
 
 
+def unless_drifting(gate: Gate, fits: list[Fit]) -> Gate:
+    """Returns the gate, or a closed one if what the detector watches drifted through the golden days.
+
+    Args:
+        gate: what the replay said.
+        fits: all quantities, fitted on all golden rows.
+    """
+    watches, _ = WATCHED[gate.detector]
+    told = [fit for fit in fits if fit.plain.watches in watches and fit.steady < 1.0]
+    if not gate.armed or not told:
+        return gate
+    worst = min(told, key=lambda fit: fit.steady)
+    if worst.steady * len(told) >= DRIFTING:
+        return gate
+    says = f"advisory: {worst.plain.name} drifts: golden days that differ by chance follow each other so closely"
+    return msgspec.structs.replace(gate, armed=False, says=f"{says} once in {1.0 / max(worst.steady, 1e-9):.0f} baselines")
+
+
 def _failed(trials: Trials) -> bool:
     return any(raised > allowed for _, raised, allowed in trials)
 
@@ -198,6 +222,15 @@ def _half_of_callers(rows: Rows, seed: int) -> Rows:
     distinct, which = np.unique(rows.hash, return_inverse=True)
     chosen = np.random.default_rng(seed).permutation(len(distinct)) < len(distinct) // 2
     return rows.select(chosen[which])
+
+
+def of_listener(gates: tuple[Gate, ...]) -> Gate:
+    """Returns what the others' gates mean for the detector that listens to them: it believes those that are armed."""
+    believed = [gate for gate in gates if gate.detector in disagreement.FROZEN and gate.armed]
+    names = ", ".join(gate.detector for gate in believed)
+    says = f"armed: it believes {names}" if believed else "advisory: no detector it listens to is armed"
+    days = max((gate.held_out_days for gate in believed), default=0.0)
+    return Gate(disagreement.ID, bool(believed), 1.0, days, (), says)
 
 
 def _says(trials: Trials, days: float) -> str:

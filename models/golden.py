@@ -14,7 +14,7 @@ import msgspec
 from models.baseline import Baseline, Gate, Watched
 from models.draft import drafted
 from models.fitting import Allowance
-from models.gate import WATCHED, split, too_little, verdicts
+from models.gate import WATCHED, of_listener, split, too_little, verdicts
 from models.golden_sample import WINDOWS
 from models.golden_sample import Sample as Sample  # others know it by this module
 from models.registry import DETECTORS
@@ -55,7 +55,7 @@ def build_baseline(
         watched: allowances[detector] for detector, (watches, _) in WATCHED.items() for watched in watches
     }
     baseline = whole.baseline(whole.fits(window), of_watched.__getitem__, window)
-    return msgspec.structs.replace(baseline, gate=gate)
+    return msgspec.structs.replace(baseline, gate=(*gate, of_listener(gate)))
 
 
 def _share(detector: str) -> float:

@@ -32,7 +32,7 @@ def columns(baseline: Baseline, rows: Rows) -> Column:
     """Returns every quantity of the rows, float32 (quantities, rows), NaN where a row has no value.
 
     Args:
-        baseline: whose quantities; only what is read, features, boundary and envelope matter, not the cells.
+        baseline: whose quantities; only what is read, features, boundary, near and envelope matter, not the cells.
         rows: of its model; a feature that they do not carry is missing in all of them.
     """
     values = features_of(baseline.features, rows)
@@ -46,7 +46,8 @@ def columns(baseline: Baseline, rows: Rows) -> Column:
             case "confidence":
                 column[:] = rows.confidence
             case "margin":
-                np.abs(rows.confidence - np.float32(baseline.boundary), out=column)
+                distance = np.abs(rows.confidence - np.float32(baseline.boundary))
+                column[:] = np.where(distance <= np.float32(baseline.near), distance, np.float32(np.nan))
             case "latency":
                 column[:] = log_latency(rows.latency_ms)
             case "label":

@@ -5,7 +5,18 @@ from __future__ import annotations
 import zlib
 from typing import Final
 
-from models import adwin, confidence_shift, envelope, feature_drift, half_space_trees, latency_shift, page_hinkley, probe_rate
+from models import (
+    adwin,
+    boundary_probe,
+    confidence_shift,
+    disagreement,
+    envelope,
+    feature_drift,
+    half_space_trees,
+    latency_shift,
+    page_hinkley,
+    probe_rate,
+)
 from models.detector import Detector, Entry, Seat
 from models.watched import KINDS
 from tocsin.signal import Kind
@@ -133,6 +144,32 @@ DETECTORS: Final[dict[str, Entry]] = {
         claim="calibrated",
         techniques=("AML.T0043", "AML.T0015"),
         share=0.15,
+    ),
+    "boundary_probe": Entry(
+        build=boundary_probe.build,
+        version=boundary_probe.VERSION,
+        stage="judge",
+        scope="model",
+        sees="questions crowd where the decision flips, from however many accounts",
+        needs=frozenset({"confidence"}),
+        kind=Kind.PROBING,
+        reference="frozen",
+        claim="calibrated",
+        techniques=("AML.T0040", "AML.T0024.002", "AML.T0043"),
+        share=0.15,
+    ),
+    "disagreement": Entry(
+        build=disagreement.build,
+        version=disagreement.VERSION,
+        stage="judge",
+        scope="model",
+        sees="the frozen reference has moved for a day and nothing that follows the stream noticed: slow poisoning",
+        needs=frozenset({"confidence", "latency_ms", "features"}),
+        kind=Kind.DRIFT,
+        reference="frozen",
+        claim="calibrated",
+        techniques=("AML.T0020", "AML.T0031"),
+        share=0.1,
     ),
 }
 """Every detector: id → what it is. The id is the file's name."""

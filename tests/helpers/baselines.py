@@ -67,10 +67,25 @@ def _layout(golden: Rows, watches: tuple[Watched, ...], season: Season, correlat
             word = WORDS[kind].format(name)
             quantities.append(Quantity(word, kind, feature, b"", b"", b"", correlation, ONES, ZEROS))
     labels = tuple((name, 1 / len(golden.labels)) for name in golden.labels)
-    span = (int(golden.ts.min()), int(golden.ts.max()))
-    size = (len(golden), len(np.unique(golden.hash)), window)
-    head = (FORMAT, golden.model, golden.features, *span, *size, season, tuple(quantities))
-    bare = Baseline(*head, labels, {}, 0.5, None, b"", ())
+    bare = Baseline(
+        format=FORMAT,
+        model=golden.model,
+        features=golden.features,
+        first_ts=int(golden.ts.min()),
+        last_ts=int(golden.ts.max()),
+        rows=len(golden),
+        callers=len(np.unique(golden.hash)),
+        window=window,
+        season=season,
+        quantities=tuple(quantities),
+        labels=labels,
+        rates={},
+        boundary=0.5,
+        near=0.5,
+        envelope=None,
+        references=b"",
+        gate=(),
+    )
     if "envelope" not in watches:
         return bare
     envelope, references = build_loda(golden.values, golden.features, 1)
