@@ -44,12 +44,13 @@ def contrast(baseline: Baseline, index: int, bucket: int, recent: Floats) -> Evi
 
 
 def _gained(baseline: Baseline, edges: Floats, masses: Floats, shares: Floats) -> Evidence:
-    """Returns which cell of a category gained most; its class by name where it is one of the model's classes."""
+    """Returns which value of a category gained most; by name where it is one of the model's classes."""
     cell = int((shares - masses).argmax())
-    codes = {category_code(name): name for name, _ in baseline.labels}
-    evidence: Evidence = {"golden_share": _brief(float(masses[cell])), "recent_share": _brief(float(shares[cell]))}
-    start = float(edges[cell - 1]) if cell else -np.inf
-    return {"gained": codes.get(start, "one of the rarer values" if cell == 0 else f"code {start:.0f}")} | evidence
+    code = edges[cell - 1] if cell else -np.inf
+    alone = cell < len(edges) and np.nextafter(np.float32(code), np.float32(np.inf)) == np.float32(edges[cell])
+    names = {category_code(name): name for name, _ in baseline.labels}
+    gained = names.get(float(code), f"value with code {code:.0f}") if alone else "rare or unseen values"
+    return {"gained": gained, "golden_share": _brief(float(masses[cell])), "recent_share": _brief(float(shares[cell]))}
 
 
 def _above(shares: Floats, edges: Floats) -> float:

@@ -61,11 +61,12 @@ def readings_of(alarm: Alarm | None, bank: Bank, version: int, counts: Counts) -
 def _evidence(alarm: Alarm, bank: Bank, bucket: int) -> Evidence:
     expert = EXPERTS[alarm.expert]
     found: Evidence = {
-        "change": expert.name,
-        "direction": expert.direction,
         "baseline": bank.hash[:12],
         "log10_statistic": round(log10(alarm.statistic), 2),
         "log10_threshold": round(log10(alarm.threshold), 2),
         "events_since_onset": alarm.count,
     }
-    return found | contrast(bank.baseline, alarm.quantity, bucket, alarm.recent)
+    found |= contrast(bank.baseline, alarm.quantity, bucket, alarm.recent)
+    if "gained" in found:
+        return found  # the values of a category have no order, and no direction
+    return found | {"change": expert.name, "direction": expert.direction}

@@ -44,6 +44,8 @@ REST_S: Final = 600.0
 """After an alarm the quantity that caused it is staked nothing for so long: a lasting change speaks every ten minutes."""
 RECENT_ROWS: Final = 256.0
 """Half-life of what `recent` remembers."""
+SPEAKING_ROWS: Final = 32
+"""So many rows of one reading are evidence by themselves, until there are many more."""
 TABLES: Final = 2
 """Season buckets whose pay-offs are kept: this hour's, and the last one's for late rows."""
 
@@ -130,7 +132,7 @@ class Bank:
         self._rest, self._recent = np.zeros(len(quantities)), np.zeros((len(quantities), CELLS))
 
     def weigh(self, counts: Counts, matrix: Floats, seconds: float) -> Alarm | None:
-        """Returns an alarm if these counts made the sum reach its threshold; the bank then begins anew.
+        """Returns an alarm if the sum has reached its threshold, unless all evidence is in these counts; it then begins anew.
 
         Args:
             counts: where and when.
@@ -152,6 +154,8 @@ class Bank:
             return None
         cause = int(means.argmax())
         alarm = self._alarm(cause, statistic, watched[cause], counts.rows)
+        if alarm.count <= counts.rows:
+            return None  # begun in these very counts, half of them from before: the next ones will say what it is
         self._begin_anew(cause)
         return alarm
 
@@ -184,8 +188,9 @@ class Bank:
     def _alarm(self, cause: int, statistic: float, now: Floats, rows: int) -> Alarm:
         best = int(self._staked[cause].argmax())
         onset, count = int(self._since_ts[cause, best]), self._rows - int(self._since_row[cause, best])
+        past = count - rows
         # What is remembered from before these counts matters as far as it lies behind the onset.
-        changed = min((count - rows) * log(2.0) / RECENT_ROWS, 1.0)
+        changed = 0.0 if rows >= SPEAKING_ROWS and past < RECENT_ROWS else min(past * log(2.0) / RECENT_ROWS, 1.0)
         recent = (self._recent[cause] - now) * changed + now
         return Alarm(self.quantities[cause], self.experts[best], statistic, self.threshold, onset, count, recent)
 
