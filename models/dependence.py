@@ -15,6 +15,7 @@ three ways, and the false alarms that this causes grow with the threshold, so a 
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import Any, Final
 
 import numpy as np
@@ -27,6 +28,8 @@ ENOUGH_BLOCKS: Final = 12
 RESIDUAL: Final = 0.8
 """An exponent above it is not distinguished from 1."""
 LEAST: Final = 0.005
+DAYS_TO_TELL: Final = 7
+"""Golden days below which nobody can tell whether they drift."""
 DAYS: Final = 4
 """Golden days below which parts of the whole time stand for days."""
 PARTS: Final = 8
@@ -108,7 +111,8 @@ def tempering(evidence: NDArray[np.floating[Any]], weights: Floats) -> Floats:
 def day_margin(evidence: NDArray[np.floating[Any]], weights: Floats, day: Ints) -> Floats:
     """Returns the standard deviation between days of each expert's mean gain per unit of weight, (experts,), ≥ 0.
 
-    Widened for there being only so many days. 0 when there is one day only and too little of it to part.
+    From differences of neighbouring days: of days that differ they show all, of a drift, which no margin may swallow, little.
+    Widened for there being only so many days. 0 when there is only one.
 
     Args:
         evidence: float (rows, experts), each row's tempered log pay-offs.
@@ -123,8 +127,38 @@ def day_margin(evidence: NDArray[np.floating[Any]], weights: Floats, day: Ints) 
     full = mass >= 0.25 * np.median(mass)  # the first and the last day are often stubs
     if int(full.sum()) < 2:
         return np.zeros(evidence.shape[1])
-    spread: Floats = gains[full].std(axis=0, ddof=1) * np.sqrt(1.0 + 1.0 / int(full.sum()))
+    steps = np.diff(gains[full], axis=0)
+    spread: Floats = np.sqrt((steps * steps).mean(axis=0) / 2.0 * (1.0 + 1.0 / int(full.sum())))
     return spread
+
+
+def wandering(ranks: Floats, weights: Floats, day: Ints) -> float:
+    """Returns the probability that days as they come would follow each other as closely as these do, in [0, 1].
+
+    Days that differ are allowed for; days that drift are no reference at all. Von Neumann's ratio (1941): squared
+    differences of neighbouring days over squared deviations from their mean, 2 when days are exchangeable, near 0 when
+    each goes on from the one before. 1 with fewer than DAYS_TO_TELL days, or when nothing varies.
+
+    Args:
+        ranks: float64 (rows,), of one quantity, see `ranks_within`.
+        weights: float64 (rows,), each row's discount.
+        day: int64 (rows,), rising.
+    """
+    starts = _starts(day[1:] != day[:-1])
+    mass = np.add.reduceat(weights, starts)
+    full = mass >= 0.25 * np.median(mass)
+    days = int(full.sum())
+    if days < DAYS_TO_TELL:
+        return 1.0
+    least = 1.0
+    for values in (ranks, np.abs(ranks - 0.5)):
+        means = (np.add.reduceat(values * weights, starts) / mass)[full]
+        spread = float(((means - means.mean()) ** 2).sum())
+        if spread > 1e-12:
+            ratio = float((np.diff(means) ** 2).sum()) / spread
+            deviation = 2.0 * np.sqrt((days - 2.0) / (days * days - 1.0))
+            least = min(least, NormalDist().cdf((ratio - 2.0) / deviation))
+    return min(2.0 * least, 1.0)
 
 
 def day_or_part(day: Ints) -> Ints:

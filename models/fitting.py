@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from models.baseline import Quantity, floats
 from models.cells import Cells, cells_of, lookup_of, padded
-from models.dependence import RESIDUAL, day_margin, day_or_part, intra_class_correlation, ranks_within, tempering
+from models.dependence import RESIDUAL, day_margin, day_or_part, intra_class_correlation, ranks_within, tempering, wandering
 from models.discount import discount
 from models.experts import EXPERTS
 from models.season import BUCKET_ROWS
@@ -68,10 +68,12 @@ class Fit:
     Attributes:
         plain: exponents near 1 taken as 1, one standard deviation as margin.
         tempered: all exponents as found.
+        steady: probability that exchangeable days would follow each other as closely, see `wandering`.
     """
 
     plain: Quantity
     tempered: Quantity
+    steady: float
 
     def under(self, allowance: Allowance) -> Quantity:
         """Returns the quantity with this much allowed for: an error z times as large is that of 1/z² of the rows."""
@@ -93,7 +95,8 @@ def fitted(outline: Quantity, values: NDArray[np.float32], ground: Ground) -> Fi
     if len(known) < LEAST_ROWS:
         return None
     values, bucket, group = values[known], ground.bucket[known], ground.group[known]
-    correlation = intra_class_correlation(ranks_within(values, bucket), group) if ground.clustered else 0.0
+    ranks = ranks_within(values, bucket)
+    correlation = intra_class_correlation(ranks, group) if ground.clustered else 0.0
     weights = discount(ground.rank[known], correlation)
     cells = _cells(values, weights, bucket, ground.buckets)
     edges, masses = (np.stack(part) for part in zip(*map(padded, cells), strict=True))
@@ -107,12 +110,13 @@ def fitted(outline: Quantity, values: NDArray[np.float32], ground: Ground) -> Fi
         margin=np.zeros(len(EXPERTS), "<f4").tobytes(),
     )
     cell = lookup_of(edges[:, None, :]).cells(values[None, :], bucket)[0]
+    steady = wandering(ranks, weights, ground.day[known])
     rows = _Rows(bucket, cell, weights, day_or_part(ground.day[known]))
     exponents = tempering(_evidence(bare, rows), weights)
     plain = _with_margin(bare, np.where(exponents < RESIDUAL, exponents, 1.0), rows)
     if (exponents >= RESIDUAL).all():
-        return Fit(plain, plain)
-    return Fit(plain, _with_margin(bare, exponents, rows))
+        return Fit(plain, plain, steady)
+    return Fit(plain, _with_margin(bare, exponents, rows), steady)
 
 
 @dataclass(frozen=True, slots=True)

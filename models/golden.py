@@ -14,7 +14,7 @@ import msgspec
 from models.baseline import Baseline, Gate, Watched
 from models.draft import drafted
 from models.fitting import Allowance
-from models.gate import WATCHED, of_listener, split, too_little, verdicts
+from models.gate import WATCHED, of_listener, split, too_little, unless_drifting, verdicts
 from models.golden_sample import WINDOWS
 from models.golden_sample import Sample as Sample  # others know it by this module
 from models.registry import DETECTORS
@@ -54,7 +54,9 @@ def build_baseline(
     of_watched: dict[Watched, Allowance] = {
         watched: allowances[detector] for detector, (watches, _) in WATCHED.items() for watched in watches
     }
-    baseline = whole.baseline(whole.fits(window), of_watched.__getitem__, window)
+    fits = whole.fits(window)
+    gate = tuple(unless_drifting(found, fits) for found in gate)
+    baseline = whole.baseline(fits, of_watched.__getitem__, window)
     return msgspec.structs.replace(baseline, gate=(*gate, of_listener(gate)))
 
 

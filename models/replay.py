@@ -56,7 +56,7 @@ def replayed(baseline: Baseline, rows: Rows, share: float = 1.0) -> Steps:
         rows: at least one, in time order.
         share: of the model's rows that these are; the rest of the time earns no seconds.
     """
-    ends = _ends(rows.ts, max(STEP_ROWS, len(rows) * len(baseline.quantities) * CELLS // MOST_NUMBERS))
+    ends = cuts(rows.ts, max(STEP_ROWS, len(rows) * len(baseline.quantities) * CELLS // MOST_NUMBERS))
     census = Census(baseline, 1)
     counted = [
         found for begin, end in zip([0, *ends], ends, strict=False) for found in census.count(rows.select(slice(begin, end)))
@@ -138,9 +138,9 @@ def months(steps: Steps, days: int, runs: int, seed: int) -> Ints:
     return order
 
 
-def _ends(ts: Ints, most: int) -> list[int]:
-    """Returns where each step ends."""
-    starts = np.concatenate(([0], np.flatnonzero(np.diff(ts // STEP_MS)) + 1))
+def cuts(ts: Ints, most: int, span_ms: int = STEP_MS) -> list[int]:
+    """Returns where each reading ends that holds at most so many rows and so much time."""
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(ts // span_ms)) + 1))
     sizes = np.diff(starts, append=len(ts))
     ends = [
         np.minimum(start + np.arange(most, size + most, most), start + size)
