@@ -9,6 +9,7 @@ VERSION: Final = "5.6.0"
 TACTICS: Final[dict[str, str]] = {
     "AML.TA0000": "AI Model Access",
     "AML.TA0001": "AI Attack Staging",
+    "AML.TA0006": "Persistence",
     "AML.TA0007": "Defense Evasion",
     "AML.TA0010": "Exfiltration",
     "AML.TA0011": "Impact",
@@ -29,7 +30,7 @@ class Technique(NamedTuple):
 
 TECHNIQUES: Final[dict[str, Technique]] = {
     "AML.T0015": Technique("Evade AI Model", "AML.TA0007"),
-    "AML.T0020": Technique("Poison Training Data", "AML.TA0003"),
+    "AML.T0020": Technique("Poison Training Data", "AML.TA0006"),
     "AML.T0024": Technique("Exfiltration via AI Inference API", "AML.TA0010"),
     "AML.T0024.002": Technique("Extract AI Model", "AML.TA0010"),
     "AML.T0029": Technique("Denial of AI Service", "AML.TA0011"),

@@ -68,7 +68,7 @@ class Finding(msgspec.Struct, frozen=True):
         signals: the latest of each detector and quantity, the leading one first, at least one.
         time: ledger time of this finding, Unix milliseconds.
         opened: ledger time of the first one.
-        start: onset, event time.
+        start: onset by the first signal that counts, event time.
         end: latest signal, event time.
         fired: signals so far.
         suppressed: signals since the previous finding that made none by themselves.

@@ -55,7 +55,8 @@ class Incident(msgspec.Struct, array_like=True):
         actor: a caller's hash in hex, `GROUP` or `NOBODY`.
         opened: ledger time, Unix milliseconds.
         last: ledger time of its latest signal; once there is a sound one, of the latest sound one.
-        start: earliest onset, event time; once there is a sound signal, of the sound ones.
+        start: onset by the first signal, or by the first sound one as soon as there is one, event time: those that fire
+            later estimate it worse.
         end: latest signal, event time.
         severity: it only rises.
         fired: signals that belong to it.
@@ -119,10 +120,10 @@ class Incident(msgspec.Struct, array_like=True):
         """Notes when; what is not sound dates nothing and keeps nothing open once something sound is there."""
         sound = is_sound(signal)
         self.end = max(self.end, signal.ts)
+        if sound or not self.since:
+            self.last = now
         if sound and not self.since:
-            self.since, self.start, self.last = signal.ts, signal.onset_ts, now
-        elif sound or not self.since:
-            self.start, self.last = min(self.start, signal.onset_ts), now
+            self.since, self.start = signal.ts, signal.onset_ts
 
     def _keep(self, signal: Signal) -> None:
         """Keeps the signal in its slot; when there are too many, the weakest of a detector with several makes room."""

@@ -24,6 +24,10 @@ class Pattern(StrEnum):
     PLAIN = "nothing in particular"
 
 
+INPUTS: Final = "feature_drift"
+"""Id of the detector that watches what the model is asked, input by input."""
+
+
 def _is_spread(signal: Signal) -> bool:
     return signal.kind is Kind.PROBING and signal.caller is None
 
@@ -34,14 +38,15 @@ def _is_unit(signal: Signal) -> bool:
     Neither a sale nor a few callers do that: they widen or tilt a distribution, they do not move it beyond itself.
     """
     golden_low, golden_high, low, high = (fact(signal, key) for key in ("golden_p05", "golden_p95", "recent_p05", "recent_p95"))
-    if signal.detector != "feature_drift" or None in (golden_low, golden_high, low, high):
+    if signal.detector != INPUTS or None in (golden_low, golden_high, low, high):
         return False
     return low > golden_high or high < golden_low  # type: ignore[operator]
 
 
 def _is_gap(signal: Signal) -> bool:
     usual, now = fact(signal, "golden_share"), fact(signal, "recent_share")
-    return signal.watches.startswith("missing ") and usual is not None and now is not None and now > usual
+    is_missing = signal.detector == INPUTS and signal.watches.startswith("missing ")
+    return is_missing and usual is not None and now is not None and now > usual
 
 
 def _is_slow(signal: Signal) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from alerts.finding import Actor, Finding
-from alerts.pattern import Pattern, fact
+from alerts.pattern import INPUTS, Pattern, fact
 from alerts.words import clock_time, lasting, listed, number, percent
 from tocsin.signal import Kind, Signal
 
@@ -101,8 +101,10 @@ def _spread(finding: Finding) -> str:
 
 
 def _change(finding: Finding) -> str:
+    names = list(dict.fromkeys(_quantity(signal) for signal in finding.signals))
+    whose = f"the {{}} of {names[0]}" if names[1:] else "its {}"
     since = clock_time(finding.start)
-    return f"The {_quantities(finding)} of {finding.model} changed at about {since}{_from_to(finding.lead)}."
+    return f"The {listed(names)} of {finding.model} changed at about {since}{_from_to(finding.lead, whose)}."
 
 
 def _unit(finding: Finding) -> str:
@@ -114,7 +116,7 @@ def _unit(finding: Finding) -> str:
         much = f", {'up' if abs(after) > abs(before) else 'down'} {number(float(f'{times:.2g}'))} times or more"
     return (
         f"Nearly every value of {_quantity(lead)} of {finding.model} moved at once, for all callers alike, at about "
-        f"{clock_time(finding.start)}{much}: this looks like a fault of a producer, such as a change of unit."
+        f"{clock_time(lead.onset_ts)}{much}: this looks like a fault of a producer, such as a change of unit."
     )
 
 
@@ -125,30 +127,31 @@ def _gap(finding: Finding) -> str:
     before = f", where {percent(usual)} would be usual" if usual is not None else ""
     return (
         f"Input {lead.watches.removeprefix('missing ')} of {finding.model} is missing{share} since about "
-        f"{clock_time(finding.start)}{before}: this looks like a fault of a producer."
+        f"{clock_time(lead.onset_ts)}{before}: this looks like a fault of a producer."
     )
 
 
 def _push(finding: Finding) -> str:
+    lead = finding.lead
     return (
-        f"The traffic of {finding.model} has moved slowly since about {clock_time(finding.start)}: detectors that learn along "
-        "have got used to it, while it still differs from the frozen baseline."
+        f"The {_quantity(lead)} of {finding.model} has moved slowly since about {clock_time(lead.onset_ts)}: it differs from "
+        "the frozen baseline, but so gradually that detectors which learn along never noticed."
     )
 
 
-def _quantities(finding: Finding) -> str:
-    """Returns the quantities that moved, in words, the leading one first."""
-    return listed(list(dict.fromkeys(_quantity(signal) for signal in finding.signals)))
-
-
 def _quantity(signal: Signal) -> str:
-    if signal.detector == "feature_drift":
+    if signal.evidence.get("frozen_detector", signal.detector) == INPUTS:
         return f"input {signal.watches.removeprefix('=')}"
     return QUANTITIES.get(signal.watches, signal.watches.replace("_", " "))
 
 
-def _from_to(lead: Signal) -> str:
-    """Returns how much it changed, as far as the leading detector's evidence says."""
+def _from_to(lead: Signal, whose: str) -> str:
+    """Returns how much it changed, as far as the leading detector's evidence says.
+
+    Args:
+        lead: the leading signal.
+        whose: with a place for the name of a number: whose number it is.
+    """
     before, after, high, usual = (fact(lead, key) for key in ("mean_before", "mean_after", "share_high", "share_usual"))
     if before is not None and after is not None:
         return f", from {_amount(lead.watches, before)} to {_amount(lead.watches, after)} on average"
@@ -156,10 +159,10 @@ def _from_to(lead: Signal) -> str:
         return f", {lead.evidence.get('direction', 'away')} from {_amount(lead.watches, before)} on average"
     if high is not None and usual is not None:
         return f": {percent(high)} of the requests look strange, where {percent(usual)} would be usual"
-    return _from_golden(lead)
+    return _from_golden(lead, whose)
 
 
-def _from_golden(lead: Signal) -> str:
+def _from_golden(lead: Signal, whose: str) -> str:
     """Returns how much it changed against the baseline."""
     if lead.watches == "envelope":
         usual, now = fact(lead, "golden_share_outside"), fact(lead, "recent_share_outside")
@@ -168,12 +171,12 @@ def _from_golden(lead: Signal) -> str:
         return f": {percent(now)} of the requests lie outside of what it was vouched for, where {percent(usual)} would be usual"
     usual, now = fact(lead, "golden_share"), fact(lead, "recent_share")
     if usual is not None and now is not None:
-        what = lead.evidence.get("gained")
-        return f": {what} in {percent(now)} of the requests, where {percent(usual)} would be usual" if what else ""
+        what = lead.evidence.get("gained", "the value that gained most")
+        return f": {what} in {percent(now)} of the requests, where {percent(usual)} would be usual"
     for key, words in QUANTILES:
         before, after = fact(lead, f"golden_{key}"), fact(lead, f"recent_{key}")
         if before is not None and after is not None and before != after:
-            return f": its {words} went from {_amount(lead.watches, before)} to {_amount(lead.watches, after)}"
+            return f": {whose.format(words)} went from {_amount(lead.watches, before)} to {_amount(lead.watches, after)}"
     return ""
 
 

@@ -30,8 +30,8 @@ GAP = (
     "of a producer."
 )
 PUSH = (
-    "The traffic of M has moved slowly since about T: detectors that learn along have got used to it, while it still differs "
-    "from the frozen baseline."
+    "The input amount of M has moved slowly since about T: it differs from the frozen baseline, but so gradually that "
+    "detectors which learn along never noticed."
 )
 OUTSIDE = (
     "The strangeness of inputs of M changed at about T: 31 % of the requests lie outside of what it was vouched for, where "
@@ -70,7 +70,7 @@ TOLD = [
         "The latency of M changed at about T: its median went from 42 ms to 126 ms.",
     ),
     (
-        golden("features", detector="disagreement"),
+        golden(detector="disagreement", evidence=shifted(100.0, frozen_detector="feature_drift", hours=26.5)),
         PUSH,
     ),
     (sweep(), PROBED.format(": 61 % of its answers lie as near to it as 25 % used to")),
@@ -82,6 +82,14 @@ TOLD = [
 def test_detectors_with_a_baseline_tell_what_happened_to_whom(signal: Signal, sentence: str) -> None:
     told = what_happened(first(signal))
     assert told.replace("prod/fraud@7", "M").replace("07:08 UTC on 23 November", "T") == sentence
+
+
+def test_of_several_quantities_the_one_that_the_numbers_are_about_is_named() -> None:
+    found = first(golden("hour", evidence={}), golden("amount", T0 + 1))
+    assert what_happened(found) == (
+        "The input amount and input hour of prod/fraud@7 changed at about 07:08 UTC on 23 November: the median of input amount "
+        "went from 42 to 58.8."
+    )
 
 
 def test_many_quantities_are_named_up_to_three() -> None:

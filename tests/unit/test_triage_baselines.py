@@ -78,9 +78,11 @@ def test_moving_detectors_date_and_prolong_only_what_nothing_sound_supports() ->
     assert fold.cases.open[DRIFT].start == T0 - 9 * HOUR
     (raised,) = fold.apply(signals(golden(at=T0 + MINUTE), now=T0 + MINUTE))
     assert raised.start == T0 - 4 * MINUTE
-    fold.apply(signals(drift(at=T0 + HOUR, onset_ts=T0 - 9 * HOUR), now=T0 + HOUR))
-    (closed,) = fold.apply(signals(now=T0 + MINUTE + 2 * HOUR))
-    assert (closed.activity, closed.start, closed.fired) == ("close", T0 - 4 * MINUTE, 3)
+    late = golden("hour", T0 + 2 * MINUTE, onset_ts=T0 - 3 * HOUR)
+    fold.apply(signals(drift(at=T0 + HOUR, onset_ts=T0 - 9 * HOUR), late, now=T0 + HOUR))
+    fold.apply(signals(drift(at=T0 + 2 * HOUR), now=T0 + 2 * HOUR))
+    (closed,) = fold.apply(signals(now=T0 + 3 * HOUR))
+    assert (closed.activity, closed.start, closed.fired) == ("close", T0 - 4 * MINUTE, 5)
 
 
 def test_drift_that_lasts_becomes_urgent_by_ledger_time_and_signals_alone() -> None:
