@@ -28,7 +28,7 @@ def false_alerts(signal: Signal) -> str:
     if signal.ladder != "armed":
         return (
             f"Expected false alerts of {whose}: about {a_month(rate)} if nothing is wrong, but this only informs: the baseline "
-            "is provisional until `tocsin baseline promote` arms it."
+            f"is provisional until `tocsin baseline promote {signal.model}` arms it."
         )
     return f"Expected false alerts of {whose}: {KNOWN[signal.claim, frozen].format(odds=a_month(rate))}."
 
@@ -37,7 +37,7 @@ def _advisory(signal: Signal) -> str:
     if signal.ladder != "armed":
         return (
             "so this only informs: the baseline is provisional and has not passed the replay gate for this detector "
-            "(`tocsin baseline show` tells why; `tocsin baseline promote` arms what passes)"
+            f"(`tocsin baseline show {signal.model}` tells why; `tocsin baseline promote {signal.model}` arms what passes)"
         )
     if signal.reference == "moving":
         return "for what it compares with moves along with the traffic (advisory)"

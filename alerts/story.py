@@ -92,7 +92,7 @@ def _pace(signal: Signal) -> str:
 
 def _spread(finding: Finding) -> str:
     near = fact(finding.lead, "recent_share_in_lowest_golden_quarter")
-    much = f": {percent(near)} of its answers lie as near to it as 25 % used to" if near is not None else ""
+    much = f": {percent(near)} of its doubtful answers lie as near to it as 25 % used to" if near is not None else ""
     verb = "was" if finding.activity == "close" else "is"
     return (
         f"Somebody {verb} probing where {finding.model} flips its decision since about {clock_time(finding.start)}{much}; no "

@@ -73,7 +73,7 @@ TOLD = [
         golden(detector="disagreement", evidence=shifted(100.0, frozen_detector="feature_drift", hours=26.5)),
         PUSH,
     ),
-    (sweep(), PROBED.format(": 61 % of its answers lie as near to it as 25 % used to")),
+    (sweep(), PROBED.format(": 61 % of its doubtful answers lie as near to it as 25 % used to")),
     (sweep(evidence={}), PROBED.format("")),
 ]
 
@@ -138,11 +138,11 @@ def test_of_a_detector_with_a_baseline_the_ladder_decides_what_can_be_expected()
     )
     assert false_alerts(provisional()) == (
         f"{whose}about 1 in 8 months if nothing is wrong, but this only informs: the baseline is provisional until "
-        "`tocsin baseline promote` arms it."
+        "`tocsin baseline promote prod/fraud@7` arms it."
     )
     no_gate = false_alerts(provisional(claim="advisory", false_alerts_per_month=None))
     assert no_gate.startswith(f"{whose}not known, so this only informs: the baseline is provisional and has not passed the")
-    assert "`tocsin baseline promote`" in no_gate
+    assert "`tocsin baseline promote prod/fraud@7`" in no_gate
     moving = false_alerts(drift())
     assert moving == (
         "Expected false alerts of adwin on prod/fraud@7: not known, for what it compares with moves along with the traffic "

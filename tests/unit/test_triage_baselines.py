@@ -47,7 +47,7 @@ def detectors(finding: Finding) -> set[str]:
 def test_a_provisional_finding_informs_and_says_how_to_arm_its_baseline() -> None:
     (finding,) = triage().apply(signals(provisional(statistic=1e300)))
     assert (finding.severity, finding.proposal) == (Severity.INFORMATIONAL, None)
-    assert "the baseline is provisional until `tocsin baseline promote` arms it" in message(finding)
+    assert "the baseline is provisional until `tocsin baseline promote prod/fraud@7` arms it" in message(finding)
 
 
 def test_an_armed_signal_of_the_same_incident_raises_it_and_is_said_at_once() -> None:
