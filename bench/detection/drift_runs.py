@@ -74,9 +74,7 @@ TUNED: Final = (
         Peer("PageHinkley", f"delta {d} threshold {t}", partial(drift.PageHinkley, delta=d, threshold=t, alpha=1.0))
         for d, t in ((0.05, 50), (0.1, 25), (0.1, 50), (0.2, 20), (0.2, 40))
     ),
-    tuple(
-        Peer("KSWIN", f"alpha {alpha}", partial(drift.KSWIN, alpha=alpha, seed=1), slow=True) for alpha in (1e-3, 1e-4, 1e-5)
-    ),
+    tuple(Peer("KSWIN", f"alpha {alpha}", partial(drift.KSWIN, alpha=alpha, seed=1), slow=True) for alpha in (1e-4, 1e-5)),
 )
 """Per detector, what an oracle may choose from."""
 
