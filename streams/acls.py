@@ -7,6 +7,7 @@ consumer group, and nothing else: Kafka denies what no ACL allows. A process tha
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
@@ -72,6 +73,13 @@ def acls(config: Config, users: Mapping[str, str] | None = None) -> list[Acl]:
 
 def _topic(users: Mapping[str, str], role: str, operation: Literal["READ", "WRITE"], name: str) -> Acl:
     return Acl(users.get(role, role), operation, "TOPIC", name)
+
+
+def command_line(acl: Acl, brokers: str) -> str:
+    """Returns the arguments of Kafka's own `kafka-acls.sh` that grant one permission, quoted for a shell."""
+    words = ["kafka-acls.sh", "--bootstrap-server", brokers, "--add", "--allow-principal", f"User:{acl.user}"]
+    words += ["--operation", acl.operation.capitalize(), f"--{acl.resource.lower()}", acl.name]
+    return shlex.join(words)
 
 
 def apply_acls(kafka: Kafka, table: Sequence[Acl]) -> None:

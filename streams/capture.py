@@ -13,11 +13,27 @@ from streams.admin import topic_ids
 from streams.capture_file import RAW, Captured, write_capture
 from streams.clients import consumer_settings, topic_name
 from streams.positions import Ends, watermarks
+from streams.refusals import STATES, is_refusal
 from tocsin.config import Config
 from tocsin.errors import BrokerError, ConfigError
 
-ROLES: Final = ("proposals", "alerts_ecs", "alerts", "signals", "readings", "frames", "control", "labels", RAW)
-"""What can be captured. The ends are taken in this order, so that whatever is captured has its cause in the file too."""
+ROLES: Final = (
+    "proposals",
+    "alerts_ecs",
+    "alerts",
+    "signals",
+    "readings",
+    "state_triage",
+    "state_judge",
+    "state_sense",
+    "frames",
+    "control",
+    "labels",
+    RAW,
+)
+"""What can be captured; of states their refusals alone, for the rest follows from the input.
+
+The ends are taken in this order, so that whatever is captured has its cause in the file too."""
 
 BATCH: Final = 500
 STALL_S: Final = 30.0
@@ -46,7 +62,8 @@ def capture(config: Config, path: Path, roles: tuple[str, ...] = ROLES) -> dict[
 
 def captured(config: Config, roles: tuple[str, ...] = ROLES) -> Iterator[Captured]:
     """Yields the same records straight from Kafka; see `capture`."""
-    return (record for part in parts_of(config, roles) for record in _records(config, part))
+    parts = parts_of(config, roles)
+    return (record for part in parts for record in _records(config, part) if part.role not in STATES or is_refusal(record))
 
 
 def parts_of(config: Config, roles: tuple[str, ...]) -> list[Part]:

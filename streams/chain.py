@@ -7,7 +7,7 @@ input alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from streams.baselines.store import NO_BASELINES, Baselines
@@ -29,9 +29,18 @@ class Chain:
         ends: (topic key, partition) → the offset that the next record sent there would get.
     """
 
-    def __init__(self, config: Config, baselines: Baselines = NO_BASELINES) -> None:
-        """Builds one machine per stage and partition; `baselines` must hold what promotions in the input name."""
+    def __init__(
+        self, config: Config, baselines: Baselines = NO_BASELINES, refused: Collection[tuple[int, ...]] = frozenset()
+    ) -> None:
+        """Builds one machine per stage and partition.
+
+        Args:
+            config: of the deployment.
+            baselines: must hold what promotions in the input name.
+            refused: paths (`streams/refusals.py`) of records that are passed over when frames are pushed.
+        """
         self.config = config
+        self._refused = refused
         self.ends: dict[tuple[str, int], int] = {}
         self._machines = {
             (stage.name, n): stage.machine(n, config, baselines)
@@ -44,16 +53,20 @@ class Chain:
         where = f"{topic_name(self.config.kafka, STAGES[stage].input)}-{partition}@{offset}"
         return self.machine(stage, partition).step(Record(where, offset, value))
 
-    def push(self, stage: str, partition: int, offset: int, value: bytes) -> Iterator[Send]:
+    def push(self, stage: str, partition: int, offset: int, value: bytes, path: tuple[int, ...] = ()) -> Iterator[Send]:
         """Yields everything that any stage sends because of one record of this stage's input, causes first."""
+        if path in self._refused:
+            self.machine(stage, partition).refuse({offset})
         for send in self.step(stage, partition, offset, value):
             yield send
             if send.topic in READERS:
-                yield from self.push(READERS[send.topic], send.partition, self._append(send), send.value)
+                onward = (*path, send.partition)
+                yield from self.push(READERS[send.topic], send.partition, self._append(send), send.value, onward)
 
-    def append(self, partition: int, frame: bytes) -> Iterator[Send]:
-        """Yields everything that follows from the next frame of a shard."""
-        return self.push("sense", partition, self._take("frames", partition), frame)
+    def append(self, partition: int, frame: bytes, offset: int | None = None) -> Iterator[Send]:
+        """Yields everything that follows from the next frame of a shard; `offset` is where it stood, if that is known."""
+        taken = self._take("frames", partition)
+        return self.push("sense", partition, taken, frame, (taken if offset is None else offset, partition))
 
     def machine(self, stage: str, partition: int) -> Machine:
         """Returns one machine.

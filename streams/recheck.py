@@ -17,6 +17,7 @@ import orjson
 from streams.capture_file import Captured
 from streams.chain import Chain
 from streams.raw_events import merged
+from streams.refusals import refused_in
 from streams.replay import replay_raw
 from streams.stage.machine import Send
 from streams.stages import STAGES
@@ -61,14 +62,16 @@ class Incident(NamedTuple):
     actors: tuple[str, ...]
 
 
-def recheck(records: Sequence[Captured], config: Config) -> list[Compared]:
+def recheck(records: Sequence[Captured], config: Config, state_key: bytes | None = None) -> list[Compared]:
     """Returns one comparison per topic of `EXACT`, in that order.
 
     Args:
         records: a capture that holds frames and every topic of `EXACT`, whole.
         config: that of the deployment.
+        state_key: proves the refusals in the capture; see `refused_in`.
 
     Raises:
+        StateError: a refusal is forged.
         HoleError: a captured link's predecessor is not in the capture.
         VersionError: the capture was written by a newer version, or with other shards.
     """
@@ -77,7 +80,10 @@ def recheck(records: Sequence[Captured], config: Config) -> list[Compared]:
     for record in records:
         if record.role in captured:
             captured[record.role].add((record.partition, record.key or b"", record.value or b"", record.headers))
-    for send in _resent(records, Chain(config)):
+    chain = Chain(config)
+    for (stage, partition), offsets in refused_in(records, state_key).items():
+        chain.machine(stage, partition).refuse(offsets)
+    for send in _resent(records, chain):
         if send.topic in recomputed:
             recomputed[send.topic].add((send.partition, send.key, send.value, send.headers))
     return [_compare(topic, captured[topic], recomputed[topic]) for topic in EXACT]
@@ -96,6 +102,8 @@ def _compare(topic: str, captured: set[Line], recomputed: set[Line]) -> Compared
 
 def recheck_incidents(records: Sequence[Captured], config: Config, key: bytes) -> tuple[Counter[Incident], Counter[Incident]]:
     """Returns (missing, extra): incidents that only the raw records lead to, and those that only the alerts tell of.
+
+    Refusals are not honoured here: from raw records frames are cut anew, and what was refused was a frame or came from one.
 
     Args:
         records: a capture with the raw topics and the alerts, whole.

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import repeat
+from pathlib import Path as File
 from typing import Final
 
 import numpy as np
@@ -20,6 +21,7 @@ from streams.chain import Chain
 from streams.intake.core import frames_of, raw_topics
 from streams.intake.record import RawRecord, Rejected
 from streams.raw_events import Events, events_of_lines, merged
+from streams.refusals import Path, paths_of, refused_in
 from streams.stage.machine import Link, Send
 from tocsin.codec import unpack
 from tocsin.config import Config
@@ -74,12 +76,21 @@ def replay_frames(
     config: Config,
     rejected: Sequence[Rejected] = (),
     baselines: Baselines = NO_BASELINES,
+    *,
+    refused: frozenset[Path] = frozenset(),
+    offsets: Iterable[int] | None = None,
 ) -> Replay:
-    """Returns what follows from these (shard, frame) pairs, carried through one by one; `rejected` is read at the end.
+    """Returns what follows from these frames, carried through one by one.
 
-    `baselines` must hold what promotions in the frames name.
+    Args:
+        frames: (shard, frame).
+        config: that of the deployment.
+        rejected: read at the end.
+        baselines: must hold what promotions in the frames name.
+        refused: paths of records to pass over.
+        offsets: of the frames, when they were recorded; as many as frames.
     """
-    chain = Chain(config, baselines)
+    chain, places = Chain(config, baselines, refused), iter(repeat(None) if offsets is None else offsets)
     counts = dict.fromkeys(("frames", "events", *COUNTED.values(), "rejected"), 0)
     found: list[Found] = []
     proposals: list[bytes] = []
@@ -89,7 +100,7 @@ def replay_frames(
         counts["events"] += sum(block.rows for block in frame.blocks if block.kind == "inference")
         callers.update(_callers(frame))
         signals: tuple[Signal, ...] = ()
-        for send in chain.append(shard, encode_frame(frame)):
+        for send in chain.append(shard, encode_frame(frame), next(places)):
             if send.topic in COUNTED:
                 counts[COUNTED[send.topic]] += 1
             if send.topic == "signals":
@@ -121,7 +132,7 @@ def replay_raw(
     return replay_frames(frames, config, rejected, baselines)
 
 
-def replay_file(path: Path, config: Config, *, key: bytes = DEVELOPMENT_KEY, topic: str = "") -> tuple[Replay, Events]:
+def replay_file(path: File, config: Config, *, key: bytes = DEVELOPMENT_KEY, topic: str = "") -> tuple[Replay, Events]:
     """Returns what follows from a file, and where to look its events up again.
 
     Args:
@@ -142,15 +153,23 @@ def replay_file(path: Path, config: Config, *, key: bytes = DEVELOPMENT_KEY, top
 
 
 def replay_captured(captured: Sequence[Captured], config: Config, key: bytes = DEVELOPMENT_KEY) -> tuple[Replay, Events]:
-    """Returns what follows from captured raw records, or from captured frames where there are no raw ones."""
+    """Returns what follows from captured raw records, or from captured frames where there are no raw ones.
+
+    Where something was refused, frames are taken as well, for they are what was refused or led to it.
+
+    Raises:
+        FileError: what was refused is not in the capture.
+    """
     events = Events(lambda: iter(merged(captured)))
-    if any(record.role == RAW for record in captured):
+    refused = paths_of(captured, refused_in(captured))
+    if any(record.role == RAW for record in captured) and not refused:
         return replay_raw(events.records(), config, key), events
     frames = sorted(
         (record for record in captured if record.role == "frames"),
         key=lambda record: (record.append_ms, record.partition, record.offset),
     )
-    return replay_frames(((record.partition, _frame(record)) for record in frames), config), events
+    places = [record.offset for record in frames]
+    return replay_frames(((r.partition, _frame(r)) for r in frames), config, refused=refused, offsets=places), events
 
 
 def _callers(frame: Frame) -> Iterator[tuple[str, tuple[str, str]]]:

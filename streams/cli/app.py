@@ -31,12 +31,13 @@ VERBS: Final[tuple[tuple[str, Callable[..., Any]], ...]] = (
     ("simulate", traffic.simulate),
     ("capture", traffic.capture),
     ("replay", traffic.replay),
+    ("score", baseline.score),
 )
 """Verbs that stand alone, in the order of `--help`."""
 
 GROUPS: Final[tuple[tuple[str, str, dict[str, Callable[..., Any]]], ...]] = (
     ("config", "The configuration and where each value comes from.", {"show": config.show, "check": config.check}),
-    ("topics", "The topics that Tocsin owns.", {"create": topics.create, "check": topics.check}),
+    ("topics", "The topics that Tocsin owns.", {"create": topics.create, "check": topics.check, "acls": topics.acls}),
     ("broker", "A broker on this machine, until ctrl-C.", {"embedded": brokers.embedded, "kafka": brokers.kafka}),
     ("alerts", "Findings.", {"tail": alerts.tail, "show": alerts.show, "close": alerts.close}),
     (

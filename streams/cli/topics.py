@@ -9,7 +9,7 @@ import typer
 
 from streams.cli.options import ConfigFile, Json, config_of
 from streams.cli.output import print_json, say, table
-from tocsin.errors import Exit
+from tocsin.errors import ConfigError, Exit
 
 Raw = Annotated[bool, typer.Option("--raw", help="The producers' topics too.")]
 
@@ -40,6 +40,46 @@ def check(config: ConfigFile = None, raw: Raw = False, as_json: Json = False) ->
     else:
         say("every topic is as it must be")
     return Exit.CHECK_FAILED if found else Exit.OK
+
+
+def acls(
+    user: Annotated[
+        list[str] | None, typer.Option("--user", metavar="ROLE=USER", help="The Kafka user of a role; its own name otherwise.")
+    ] = None,
+    lines: Annotated[bool, typer.Option("--lines", help="As lines for kafka-acls.sh.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Grant them now; what was granted before stays.")] = False,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Show what each role may do in Kafka and nothing more; with --apply grant it."""
+    from streams.acls import acls as permissions
+    from streams.acls import apply_acls, command_line
+
+    settings = config_of(config)
+    found = permissions(settings, _users(user or []))
+    if apply:
+        apply_acls(settings.kafka, found)
+    if as_json:
+        print_json({"applied": apply, "acls": [acl._asdict() for acl in found]})
+    elif lines:
+        for acl in found:
+            say(command_line(acl, settings.kafka.brokers))
+    else:
+        table("permissions", ("user", "operation", "resource", "name"), found)
+        if apply:
+            say(f"granted: {len(found)}")
+
+
+def _users(given: list[str]) -> dict[str, str]:
+    from streams.acls import roles
+
+    known, users = {*roles(), "producers"}, dict[str, str]()
+    for pair in given:
+        role, _, name = pair.partition("=")
+        if role not in known or not name:
+            raise ConfigError(f"--user: expected ROLE=USER with a role of {', '.join(sorted(known))}; got {pair!r}")
+        users[role] = name
+    return users
 
 
 def doctor(config: ConfigFile = None, as_json: Json = False) -> Exit:

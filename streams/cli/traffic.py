@@ -16,7 +16,7 @@ from streams.cli.options import ConfigFile, Json, config_of, exists, key_of, par
 from streams.cli.output import print_json, say, table, warn, write
 from tocsin.config import Config, Kafka
 from tocsin.errors import ConfigError, Exit
-from tocsin.ids import DEVELOPMENT_KEY
+from tocsin.ids import DEVELOPMENT_KEY, derive_key
 
 if TYPE_CHECKING:
     from streams.raw_events import Events
@@ -190,7 +190,7 @@ def _check(file: Path, config: Config, key: bytes | None, as_json: bool) -> Exit
     from streams.recheck import compared_incidents, recheck
 
     records = list(read_capture(file))
-    compared = recheck(records, config)
+    compared = recheck(records, config, None if key is None else derive_key(key, "state"))
     has_raw = any(record.role == RAW for record in records)
     if has_raw and key is not None:
         compared.append(compared_incidents(records, config, key))

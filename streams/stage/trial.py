@@ -36,6 +36,9 @@ CLEAR = 1000
 
 PREFIX_BYTES = 256
 
+REFUSED = b"/refused/"
+"""What the record key of every refusal contains, and no other."""
+
 
 class Trial(msgspec.Struct, frozen=True, array_like=True):
     """The value of `partition/starts`.

@@ -8,6 +8,7 @@ import msgspec
 
 from streams.stage.machine import LINK_SECTION
 from streams.stage.snapshots import MANIFEST, Header, Item, Shelf
+from streams.stage.trial import read_refusals
 from tests.chaos.dump import Rec
 from tests.chaos.verifier import Recomputed, Report
 from tocsin.state import Sections
@@ -44,6 +45,15 @@ def read_snapshots(key: bytes, stage: str, records: list[Rec], report: Report) -
             if header is not None:
                 found.setdefault((partition, header.applied), []).append((record.offset, shelf.sections(header)))
                 report.counts["snapshots"] += 1
+    return found
+
+
+def read_refused(key: bytes, stage: str, records: list[Rec], report: Report) -> set[tuple[int, int]]:
+    """Returns (partition, offset) of everything the stage refused; a forged refusal is a difference."""
+    found: set[tuple[int, int]] = set()
+    for partition in sorted({record.partition for record in records}):
+        values = {record.key or b"": record.value for record in records if record.partition == partition and record.value}
+        found |= {(partition, offset) for offset in read_refusals(key, stage, partition, values, report.differences)}
     return found
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -25,6 +26,8 @@ from tocsin.state import Sections
 
 Place = tuple[str, int, int, int]
 """(topic id, partition, offset, row): where a row entered."""
+KILLS = "KILLS_WORKER"
+"""Reason in the dead letter of a record that a stage refused."""
 Fed = dict[tuple[str, int, int], list[dict[str, object]]]
 """(topic id, partition, offset) → the events that record holds; empty for garbage."""
 
@@ -69,12 +72,25 @@ def check_ledger(fed: Fed, frames: list[Rec], dead_letters: list[Rec], report: R
     report.expect("rows", missing=expected - found.keys(), extra=found.keys() - expected)
     report.expect("rows twice in one watermark", extra=[place for place, times in found.items() if times > 1])
     report.expect("rows changed", extra=wrong)
-    letters = [json.loads(letter.value or b"{}") for letter in dead_letters]
+    letters = [letter for letter in map(_letter, dead_letters) if letter["reason"] != KILLS]
     dead = {(letter["topic_id"], letter["partition"], letter["offset"]) for letter in letters}
     garbage = {record for record, events in fed.items() if not events}
     report.counts["dead letters"] = len(dead)
     report.expect("dead letters", missing=garbage - dead, extra=dead - garbage)
     report.expect("dead letters without reason", extra=[letter for letter in letters if not letter["reason"]])
+
+
+def check_refusals(refused: Collection[tuple[str, int, int]], dead_letters: list[Rec], report: Report) -> None:
+    """Exactly the (topic, partition, offset) that were refused are dead-lettered as what kills a worker."""
+    letters = [letter for letter in map(_letter, dead_letters) if letter["reason"] == KILLS]
+    told = {(letter["topic"], letter["partition"], letter["offset"]) for letter in letters}
+    report.counts["refused"] = len(refused)
+    report.expect("letters of refused records", missing=set(refused) - told, extra=told - set(refused))
+
+
+def _letter(record: Rec) -> dict[str, Any]:
+    letter: dict[str, Any] = json.loads(record.value or b"{}")
+    return letter
 
 
 def _fresh_rows(frames: list[Rec], report: Report) -> Iterable[tuple[int, Rows]]:
@@ -122,16 +138,25 @@ class Recomputed:
 
 
 def recompute(
-    stage: str, config: Config, records: list[Rec], snapshots: set[tuple[int, int]], baselines: Baselines, report: Report
+    stage: str,
+    config: Config,
+    records: list[Rec],
+    snapshots: set[tuple[int, int]],
+    baselines: Baselines,
+    report: Report,
+    refused: Collection[tuple[int, int]] = frozenset(),
 ) -> Recomputed:
-    """Returns what a stage must have said and remembered, given its input topic and the offsets it took snapshots at."""
+    """Returns what a stage must have said and remembered, given its input topic and the offsets it took snapshots at.
+
+    What it refused, (partition, offset), was passed over by the fold, yet is seen and applied.
+    """
     made = Recomputed()
     build: Callable[[int, Config, Baselines], Fold] = STAGES[stage].build
     for partition in sorted({record.partition for record in records}):
         fold, seen, sent = build(partition, config, baselines), dict[int, int](), dict[int, int]()
         for record in (r for r in records if r.partition == partition):
             body = _body(stage, record, seen, report)
-            if body is not None:
+            if body is not None and (partition, record.offset) not in refused:
                 outputs = fold.apply(body, _where(config, stage, record))
                 for downstream, out in outputs.onward.items():
                     made.links[partition, record.offset, downstream] = (sent.get(downstream, -1), out)

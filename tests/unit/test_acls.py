@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import orjson
 import pytest
 
-from streams.acls import Acl, acls, roles
+from streams.acls import Acl, acls, command_line, roles
+from streams.cli import main
 from streams.stages import STAGES, Stage
 from streams.topics import TOPICS
 from tocsin.config import Config, Kafka, RawTopic
@@ -45,3 +49,24 @@ def test_a_process_that_runs_three_stages_holds_their_union() -> None:
     assert not {"sense", "judge", "triage"} & {acl.user for acl in mapped}
     theirs = {acl._replace(user="worker") for acl in TABLE if acl.user in ("sense", "judge", "triage")}
     assert {acl for acl in mapped if acl.user == "worker"} == theirs
+
+
+def test_a_permission_is_a_line_for_kafkas_own_tool() -> None:
+    line = command_line(Acl("intake", "READ", "TOPIC", "fraud events"), "a:9092")
+    assert line == (
+        "kafka-acls.sh --bootstrap-server a:9092 --add --allow-principal User:intake --operation Read --topic 'fraud events'"
+    )
+
+
+def test_the_command_shows_the_whole_table_for_the_users_it_is_told(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    (tmp_path / "tocsin.toml").write_text('[kafka]\nprefix = "p."\n[[topic]]\nname = "fraud.events"\n')
+    told = ["--config", str(tmp_path / "tocsin.toml"), "--user", "sense=worker"]
+    assert main(["topics", "acls", *told, "--json"]) == 0
+    shown = orjson.loads(capfdbinary.readouterr().out)
+    assert shown == {"applied": False, "acls": [acl._asdict() for acl in acls(CONFIG, {"sense": "worker"})]}
+    assert main(["topics", "acls", *told, "--lines"]) == 0
+    assert len(capfdbinary.readouterr().out.splitlines()) == len(shown["acls"])
+    assert main(["topics", "acls", *told[:2], "--user", "sence=worker"]) == 2
+    assert b"sence=worker" in capfdbinary.readouterr().err
