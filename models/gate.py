@@ -192,22 +192,34 @@ def _trials(bench: _Bench, baseline: Baseline, quantities: list[int], experts: l
         yield ((budget, float(raised.sum()), MONTHS * budget),)
 
 
-def unless_drifting(gate: Gate, fits: list[Fit]) -> Gate:
-    """Returns the gate, or a closed one if what the detector watches drifted through the golden days.
+def unless_drifting(gates: tuple[Gate, ...], fits: list[Fit]) -> tuple[Gate, ...]:
+    """Returns the gates, closed where golden days drifted.
+
+    Latencies wander with every deployment, and that closes no other gate; if anything else drifts, the whole is no reference.
 
     Args:
-        gate: what the replay said.
+        gates: what the replay said.
         fits: all quantities, fitted on all golden rows.
     """
-    watches, _ = WATCHED[gate.detector]
-    told = [fit for fit in fits if fit.plain.watches in watches and fit.steady < 1.0]
-    if not gate.armed or not told:
-        return gate
-    worst = min(told, key=lambda fit: fit.steady)
-    if worst.steady * len(told) >= DRIFTING:
-        return gate
-    says = f"advisory: {worst.plain.name} drifts: golden days that differ by chance follow each other so closely"
-    return msgspec.structs.replace(gate, armed=False, says=f"{says} once in {1.0 / max(worst.steady, 1e-9):.0f} baselines")
+    everything = _drifting([fit for fit in fits if fit.plain.watches != "latency"])
+    latency = everything or _drifting([fit for fit in fits if fit.plain.watches == "latency"])
+    reasons = [latency if gate.detector == "latency_shift" else everything for gate in gates]
+    return tuple(
+        msgspec.structs.replace(gate, armed=False, says=reason) if gate.armed and reason else gate
+        for gate, reason in zip(gates, reasons, strict=True)
+    )
+
+
+def _drifting(fits: list[Fit]) -> str:
+    """Returns which quantity's golden days drift, "" for none."""
+    told = [fit for fit in fits if fit.steady < 1.0]
+    worst = min(told, key=lambda fit: fit.steady, default=None)
+    if worst is None or worst.steady * len(told) >= DRIFTING:
+        return ""
+    often = 1.0 / max(worst.steady, 1e-6)
+    return (
+        f"advisory: golden days of {worst.plain.name} go on from one another as chance lets them once in {often:.0f} baselines"
+    )
 
 
 def _failed(trials: Trials) -> bool:

@@ -55,7 +55,7 @@ def build_baseline(
         watched: allowances[detector] for detector, (watches, _) in WATCHED.items() for watched in watches
     }
     fits = whole.fits(window)
-    gate = tuple(unless_drifting(found, fits) for found in gate)
+    gate = unless_drifting(gate, fits)
     baseline = whole.baseline(fits, of_watched.__getitem__, window)
     return msgspec.structs.replace(baseline, gate=(*gate, of_listener(gate)))
 
