@@ -144,6 +144,36 @@ def accept(
         say(f"{model}: {baseline.rows} rows since the onset are the provisional baseline {hash_of(baseline)[:12]}")
 
 
+def score(
+    file: Annotated[Path, typer.Argument(help="A capture, or lines of events in any known format.")],
+    baseline: Annotated[Path, typer.Option("--baseline", help="What the events are held against.")],
+    detector: Annotated[list[str] | None, typer.Option("--detector", help="Only this one; repeat for more.")] = None,
+    topic: Annotated[str, typer.Option(help="The configured topic whose format and mapping the lines have.")] = "",
+    keyed: Annotated[bool, typer.Option("--keyed", help="Hash callers with the deployment's key.")] = False,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Give every event's score and p-value by each detector that has a baseline."""
+    import msgspec
+
+    from streams.baselines.files import read_baseline
+    from streams.intake.core import frames_of
+    from streams.raw_events import events_of_file
+    from streams.score import DETECTORS, scores
+    from tocsin.ids import derive_key
+
+    settings = config_of(config) if config or topic or exists(config) else Config()
+    key = key_of(settings) if keyed else DEVELOPMENT_KEY
+    settings, events = events_of_file(file, settings, topic)
+    one = msgspec.structs.replace(settings, detection=msgspec.structs.replace(settings.detection, shards=1))
+    frames = frames_of(events.records(), one, derive_key(key, "caller"))
+    for at, name, number, p in scores(frames, read_baseline(baseline), tuple(detector or DETECTORS)):
+        if as_json:
+            print_json({"at": str(at), "detector": name, "score": number, "p": p})
+        else:
+            say(f"{at}\t{name}\t{'-' if number is None else f'{number:.6g}'}\t{'-' if p is None else f'{p:.3g}'}")
+
+
 def _learned(file: Path | None, topic: str, model: str, part: float, keyed: bool, config: str | None) -> Learned:
     from streams.baselines.learning import learn_file, learn_topic
 
