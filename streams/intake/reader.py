@@ -25,6 +25,8 @@ from tocsin.event import Source
 
 BATCH: Final = 1000
 REQUEST_S: Final = 10.0
+_FENCED: Final = "group.instance.id"
+"""In librdkafka's words for a static member that another one of its name has replaced, whose code says only: fatal."""
 _GONE: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION})  # noqa: SLF001
 _DENIED: Final = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED})
 _MOVED_ON: Final = frozenset(
@@ -256,6 +258,9 @@ def _patiently(ask: Callable[[], dict[str, str]]) -> dict[str, str]:
 
 def _end_if_fatal(error: KafkaError) -> None:
     if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - a fenced static member reports only this
-        sys.stderr.write(f"tocsin intake: the consumer cannot go on: {error}\n")
+        fenced = error.code() == KafkaError.FENCED_INSTANCE_ID or _FENCED in error.str()
+        # Restarted, we would fence the other process in turn, and so on for ever: the newer one stays, a person must see us.
+        advice = "; another intake runs with the same `instance`, give each its own (TOCSIN_INSTANCE)" if fenced else ""
+        sys.stderr.write(f"tocsin intake: the consumer cannot go on: {error}{advice}\n")
         sys.stderr.flush()
-        os._exit(Exit.FAULT)
+        os._exit(Exit.CONFIG if fenced else Exit.FAULT)
