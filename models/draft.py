@@ -56,7 +56,7 @@ class Draft:
         Args:
             window: a window that the sample counted callers in.
         """
-        ground = _ground(self.golden, self.outline.season, window)
+        ground = ground_of(self.golden, self.outline.season, window)
         found: list[Fit | None] = []
         for outline, column in zip(self.outline.quantities, self.values, strict=True):
             if outline.name in self.inherited:
@@ -193,7 +193,8 @@ def _labels(golden: Golden) -> tuple[tuple[str, float], ...]:
     return tuple(sorted(shares, key=lambda share: (-share[1], share[0]))[:MOST_LABELS])
 
 
-def _ground(golden: Golden, season: Season, window: int) -> Ground:
+def ground_of(golden: Golden, season: Season, window: int) -> Ground:
+    """Returns what fitting needs to know of golden rows whatever the quantity."""
     rows = golden.rows
     return Ground(
         bucket=bucket_of(season, rows.ts),

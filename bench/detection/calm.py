@@ -7,7 +7,6 @@ for development; what is reported was measured on others.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -35,8 +34,10 @@ class Kind:
     Attributes:
         habit: share of a value's variance that is its caller's.
         session: mean calls of a session; 1 for none.
+        pause_s: mean seconds between a session's calls.
         heavy: whether sessions' lengths have a heavy tail.
         active: share of the callers that call at all on a day.
+        lean: how much more those call whose amounts are high, in logs per standard deviation.
         diurnal: whether nights have a tenth of noon's calls.
         tide: standard deviations by which values move with the hour.
         memory: correlation of each row's chance with the row's before.
@@ -47,8 +48,10 @@ class Kind:
 
     habit: float = 0.3
     session: float = 8.0
+    pause_s: float = 60.0
     heavy: bool = False
     active: float = 1.0
+    lean: float = 0.0
     diurnal: bool = False
     tide: float = 0.0
     memory: float = 0.0
@@ -76,14 +79,15 @@ HOSTILE: Final[dict[str, Kind]] = {"drifts by itself, AR(1) of .9": Kind(habit=0
 def month(kind: Kind, seed: int, days: int, per_day: int = PER_DAY) -> tuple[Rows, Rows]:
     """Returns golden rows, and the rows of the `days` after them."""
     rng = np.random.default_rng([seed, 31])
-    seconds, who = _calls(kind, rng, kind.golden_days + days, per_day)
-    rows = _rows(kind, rng, seconds, who)
+    habits = rng.normal(size=(3, CALLERS))
+    rates = np.exp(1.5 * rng.normal(size=CALLERS) + kind.lean * habits[0])
+    seconds, who = _calls(kind, rng, rates, kind.golden_days + days, per_day)
+    rows = _rows(kind, rng, habits, seconds, who)
     cut = int(np.searchsorted(seconds, kind.golden_days * DAY_S))
     return rows.select(slice(0, cut)), rows.select(slice(cut, len(rows)))
 
 
-def _calls(kind: Kind, rng: np.random.Generator, days: int, per_day: int) -> tuple[Floats, Ints]:
-    rates = rng.lognormal(0.0, 1.5, CALLERS)
+def _calls(kind: Kind, rng: np.random.Generator, rates: Floats, days: int, per_day: int) -> tuple[Floats, Ints]:
     begin = _begins(kind, rng, days, per_day)
     who = _whos(kind, rng, rates, (begin // DAY_S).astype(np.int64))
     if kind.session == 1.0:
@@ -92,7 +96,7 @@ def _calls(kind: Kind, rng: np.random.Generator, days: int, per_day: int) -> tup
     if kind.heavy:
         size = np.minimum(np.ceil((rng.pareto(1.3, len(begin)) + 1.0) * kind.session * 0.3), LONGEST).astype(np.int64)
     first = np.cumsum(size) - size
-    since = np.cumsum(rng.exponential(60.0, int(size.sum())))
+    since = np.cumsum(rng.exponential(kind.pause_s, int(size.sum())))
     seconds = np.repeat(begin - since[first], size) + since
     order = np.argsort(seconds, kind="stable")
     kept = order[seconds[order] < days * DAY_S]
@@ -121,8 +125,8 @@ def _whos(kind: Kind, rng: np.random.Generator, rates: Floats, day: Ints) -> Int
     return who
 
 
-def _rows(kind: Kind, rng: np.random.Generator, seconds: Floats, who: Ints) -> Rows:
-    amount, sure, slow = (_latent(kind, rng, seconds, who) for _ in range(3))
+def _rows(kind: Kind, rng: np.random.Generator, habits: Floats, seconds: Floats, who: Ints) -> Rows:
+    amount, sure, slow = (_latent(kind, rng, habit, seconds, who) for habit in habits)
     confidence = 1.0 / (1.0 + np.exp(-1.5 - sure))
     n = len(seconds)
     return Rows(
@@ -147,21 +151,18 @@ def _rows(kind: Kind, rng: np.random.Generator, seconds: Floats, who: Ints) -> R
     )
 
 
-def _latent(kind: Kind, rng: np.random.Generator, seconds: Floats, who: Ints) -> Floats:
+def _latent(kind: Kind, rng: np.random.Generator, habit: Floats, seconds: Floats, who: Ints) -> Floats:
     """Returns standard normal values: habit and chance."""
     chance = rng.normal(size=len(who))
     if kind.memory:
         chance = lfilter([np.sqrt(1.0 - kind.memory**2)], [1.0, -kind.memory], chance)
-    values: Floats = np.sqrt(kind.habit) * rng.normal(size=CALLERS)[who] + np.sqrt(1.0 - kind.habit) * chance
+    values: Floats = np.sqrt(kind.habit) * habit[who] + np.sqrt(1.0 - kind.habit) * chance
     if kind.tide:
         values += kind.tide * np.sin(seconds * (2 * np.pi / DAY_S))
     if kind.drift:
         walk = np.cumsum(rng.normal(size=int(seconds[-1] // DAY_S) + 1)) * kind.drift
         values += walk[(seconds // DAY_S).astype(np.int64)]
     return values
-
-
-Change = Callable[[Rows], Rows]
 
 
 def shifted(rows: Rows, deviations: float) -> Rows:
