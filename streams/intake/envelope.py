@@ -29,13 +29,13 @@ from tocsin.event import IdKind
 
 _LIMIT: Final = MAX_EXACT - 1
 """One less than `check.py` allows: 2**53 + 1 becomes 2**53 on its way to a float, and must be read with care."""
-_Number = Annotated[float, Meta(ge=-_LIMIT, le=_LIMIT)]
-_Whole = Annotated[int, Meta(ge=-(2**53), le=2**53)]
+NUMBER = Annotated[float, Meta(ge=-_LIMIT, le=_LIMIT)]
+WHOLE = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 _Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
 _Text = Annotated[str, Meta(max_length=MAX_ID)]
-_NUMBERS = Annotated[dict[str, _Number], Meta(max_length=MAX_FEATURES)]
-MIXED = Annotated[dict[str, _Number | _Text | None], Meta(max_length=MAX_FEATURES)]
-_COLUMNS = Annotated[dict[str, list[_Number | None]], Meta(max_length=MAX_FEATURES)]
+_NUMBERS = Annotated[dict[str, NUMBER], Meta(max_length=MAX_FEATURES)]
+MIXED = Annotated[dict[str, NUMBER | _Text | None], Meta(max_length=MAX_FEATURES)]
+_COLUMNS = Annotated[dict[str, list[NUMBER | None]], Meta(max_length=MAX_FEATURES)]
 FIELDS: Final[dict[str, Any]] = {
     "schema": Literal["ml.inference.v1"],
     "event_id": _Id,
@@ -43,7 +43,7 @@ FIELDS: Final[dict[str, Any]] = {
     "trace_id": str,
     "phase": str,
     "kind": str,
-    "ts": _Whole,
+    "ts": WHOLE,
     "latency_ms": Annotated[float, Meta(ge=0.0, le=_LIMIT)],
     "status": Annotated[int, Meta(ge=0, le=999)],
     "prompt": str,
@@ -53,11 +53,11 @@ FIELDS: Final[dict[str, Any]] = {
     "model.version": _Id,
     "caller.id": _Id,
     "caller.id_kind": IdKind,
-    "prediction.label": _Text | _Whole,
+    "prediction.label": _Text | WHOLE,
     "prediction.score": Annotated[float, Meta(ge=0.0, le=1.0)],
 }
 """Every field that the shortcut knows, and what it takes; the same limits as `check.py`."""
-_PLAIN: Final = re.compile(r"[^\x00-\x1f\"\\:=\x7f-\x9f][^\x00-\x1f\"\\:\x7f-\x9f]*")
+PLAIN: Final = re.compile(r"[^\x00-\x1f\"\\:=\x7f-\x9f][^\x00-\x1f\"\\:\x7f-\x9f]*")
 """Names of features that JSON writes as they are and that hold no colon."""
 ABSENT: Final[dict[str, Any]] = {
     "ts": None,
@@ -91,6 +91,7 @@ class Envelope:
             as a dict.
         texts: where in `names` the categories stand.
         columnar: whether it reads a batch of columns.
+        judged: whether `decode` itself raises where a key may stand twice; its features come as a tuple then.
     """
 
     signature: tuple[tuple[str, str], ...]
@@ -99,6 +100,7 @@ class Envelope:
     names: tuple[str, ...] | None
     texts: tuple[int, ...]
     columnar: bool
+    judged: bool = False
 
     def each_key_once(self, event: Any, value: bytes) -> bool:
         """Returns whether no object in the text names a key twice; also False when this way cannot tell."""
@@ -122,10 +124,10 @@ def envelope_of(document: Document, *, named: bool) -> Envelope | None:
     columnar = any(isinstance(column, list) for column in features.values())
     if isinstance(document.get("caller"), dict) and "id" not in document["caller"]:
         return None
-    named = named and "features" in document and not columnar and all(map(_is_plain, features, features.values()))
+    named = named and "features" in document and not columnar and all(map(is_plain, features, features.values()))
     kinds: dict[str, Any] = {}
     for path, value in _paths(document):
-        kind = _features_kind(features, columnar, named) if path == "features" else _kind(path, value, columnar)
+        kind = features_kind(features, columnar=columnar, named=named) if path == "features" else _kind(path, value, columnar)
         if kind is None:
             return None
         kinds[path] = kind
@@ -164,9 +166,10 @@ def _kind(path: str, value: Any, columnar: bool) -> Any:
     return kind
 
 
-def _features_kind(features: Document, columnar: bool, named: bool) -> Any:
+def features_kind(features: Document, *, columnar: bool, named: bool) -> Any:
+    """Returns the type of a record's features; a Struct of exactly these when `named`; None when there is no shortcut."""
     if named:
-        fields = [(f"f{index}", _Text if isinstance(item, str) else _Number) for index, item in enumerate(features.values())]
+        fields = [(f"f{index}", feature_kind(item)) for index, item in enumerate(features.values())]
         rename = {f"f{index}": name for index, name in enumerate(features)}
         return msgspec.defstruct("Features", fields, rename=rename, forbid_unknown_fields=True, gc=False)
     if columnar:
@@ -175,13 +178,18 @@ def _features_kind(features: Document, columnar: bool, named: bool) -> Any:
     return _NUMBERS if all(_is_number(item) for item in features.values()) else MIXED
 
 
+def feature_kind(item: Any) -> Any:
+    """Returns the type of one feature that is a number or a category."""
+    return _Text if isinstance(item, str) else NUMBER
+
+
 def _is_number(item: Any) -> bool:
     return isinstance(item, int | float) and not isinstance(item, bool)
 
 
-def _is_plain(name: str, item: Any) -> bool:
+def is_plain(name: str, item: Any) -> bool:
     """Returns whether a feature may be part of a shape."""
-    return bool(_PLAIN.fullmatch(name)) and (_is_number(item) or isinstance(item, str))
+    return bool(PLAIN.fullmatch(name)) and (_is_number(item) or isinstance(item, str))
 
 
 def _struct(prefix: str, kinds: dict[str, Any], absent: dict[str, Any]) -> type[msgspec.Struct]:

@@ -17,6 +17,7 @@ from streams.intake.document import documents
 from streams.intake.envelope import Envelope, envelope_of
 from streams.intake.formats import canonical
 from streams.intake.framer import Framer, Layout
+from streams.intake.mapped import mapped_envelope
 from streams.intake.typed import events_in
 from tocsin.config import RawTopic
 from tocsin.errors import RejectError
@@ -51,6 +52,7 @@ class Quick:
         self._add = framer.add
         self._judged_ms = judged_ms
         self._tries = MAX_TRIES if topic.format in {"canonical", "sniff"} else 0
+        self._mapped_tries = MAX_TRIES if topic.format == "json" else 0
         self._envelopes: list[Envelope] = []
         self._layouts: dict[tuple[Any, ...], Layout] = {}
         self._labels: dict[str | int | None, str] = {}
@@ -63,7 +65,8 @@ class Quick:
                 event = envelope.decode(value)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 continue
-            if (envelope.names is None or value.count(b":") != envelope.keys) and not envelope.each_key_once(event, value):
+            keys_known = envelope.judged or (envelope.names is not None and value.count(b":") == envelope.keys)
+            if not keys_known and not envelope.each_key_once(event, value):
                 return 0
             if envelope is not self._envelopes[0]:
                 self._envelopes.remove(envelope)
@@ -101,7 +104,16 @@ class Quick:
         self.settle()
         for schema, row, extra in rows:
             self._add(schema, row if self._judged_ms is None else self._judged(row), extra)
+        if self._mapped_tries and len(rows) == 1:
+            self._learn_mapped(value, events[0].model)
         return len(rows)
+
+    def _learn_mapped(self, value: bytes, model: Any) -> None:
+        """Takes the shape of a mapped record that has just passed; gives up on a topic that teaches too many, or none."""
+        self._mapped_tries -= 1
+        envelope = mapped_envelope(documents(value)[0], self._topic, model)
+        if envelope is not None:
+            self._envelopes = [envelope, *self._envelopes][:MAX_ENVELOPES]
 
     def _judged(self, row: Row) -> Row:
         """Returns the row with the time by which it is judged; only for one that is certain to be taken."""
@@ -116,7 +128,7 @@ class Quick:
         model, caller, prediction, features = event.model, event.caller, event.prediction, event.features
         texts = (event.prompt, event.completion) if event.prompt or event.completion else ()
         if envelope is not None and envelope.names is not None:
-            values, written = astuple(features), envelope.texts
+            values, written = features if envelope.judged else astuple(features), envelope.texts
             key: tuple[Any, ...] = (envelope, not texts, model.namespace, model.name, model.version)
         else:
             values = tuple(features.values())

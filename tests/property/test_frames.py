@@ -218,6 +218,9 @@ MAPPING = {
     "caller": "id", "id_kind": "=user", "ts": "when", "features": "tx", "features.note": "out.note", "confidence": "out.p",
     "label": "out.class", "model": "model",
 }  # fmt: skip
+LEARNABLE = {name: path for name, path in MAPPING.items() if name != "model"}
+"""A mapping of which each path is there in `FOREIGN`, so that its shape is learned."""
+IN_SECONDS = {"ts_s": "when", "latency_s": "out.p", "caller": "id", "features": "tx", "label": "out.class"}
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
@@ -228,8 +231,11 @@ def test_foreign_records_are_read_alike_by_shortcut_and_with_care(name: str, clo
         parts = [document, *(part for part in document.values() if isinstance(part, dict))]
         node = data.draw(st.sampled_from(parts))
         node[data.draw(st.sampled_from([*node, "model"]))] = data.draw(values)
-    topic = RawTopic("raw", name, model="prod/default@1", fields=MAPPING)
+    mapping = data.draw(st.sampled_from([MAPPING, LEARNABLE, IN_SECONDS]))
+    topic = RawTopic("raw", name, model="prod/default@1", fields=mapping)
     records = [orjson.dumps(one) for one in (FOREIGN[name], document) if _dumps(one)]
+    if data.draw(st.integers(0, 3)) == 0:
+        records.append(records[0][:-1] + data.draw(st.sampled_from([b',"id":7}', b',"when" :1}', b',"z":1}', b"} "])))
     assert_shortcuts_change_nothing([*records, b"\n".join(records)], Config(topic=(topic,), clock=clock))
 
 

@@ -332,6 +332,18 @@ def test_no_record_of_a_mapped_topic_needs_care(monkeypatch: pytest.MonkeyPatch)
     assert careful_reads(monkeypatch, Config(topic=(topic,)), values) == 0
 
 
+def test_the_shape_of_a_mapped_record_is_learned_once_and_never_from_one_that_cannot_be_counted() -> None:
+    fields = {"caller": "who.id", "features": "x", "features.at": "at", "latency_s": "took", "id_kind": "=user"}
+    good = {"who": {"id": 7}, "x": {"a": 1, "b": "DE"}, "at": "12:30", "took": 0.5, "more": {"n": None}}
+    for record, shapes in ((good, 1), ({**good, "other": [1]}, 0), ({**good, "took": None}, 0), ({**good, "x": {"at": 1}}, 0)):
+        core = Core(Config(topic=(RawTopic("raw", "json", model="m", fields=fields),)), KEY)
+        source = core.framer.number(Source("id", "raw", 0))
+        core.feed_run(source, ((offset, T0, orjson.dumps(record)) for offset in range(3)))
+        assert len(core._quick["raw"]._envelopes) == shapes
+        core.framer.tick({source: T0})
+        assert sum(block.rows for _, frame in core.take()[0] for block in frame.blocks) == 3
+
+
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
