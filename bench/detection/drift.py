@@ -2,8 +2,9 @@
 
 `python -m bench.detection drift --json`. Every detector sees the same streams. River's run as they come, and at the best of
 several settings, chosen per task on other streams than those reported: the soonest of those with at most 1 false alarm in
-10,000 events, which nobody can know beforehand. Tocsin runs at one setting for all: A of 10,000 events, 5,000 golden values,
-32 rows a reading from 4 shards; what other readings do to it is reported as well. A miss counts as the longest delay.
+10,000 events, which nobody can know beforehand. Tocsin runs at one setting for all: A of 10,000 events, 20,000 golden
+values, 32 rows a reading from 4 shards; what fewer golden values and other readings do to it is reported as well. A miss
+counts as the longest delay.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ FALSE: Final = "false alarms per 10,000 events"
 DELAY: Final = "delay, median events"
 MISSED: Final = "share missed"
 COST: Final = "us per event"
-GOLDEN: Final = 5_000
+GOLDEN: Final = 20_000
+"""Golden values: as many as a provisional baseline has."""
+LITTLE_GOLDEN: Final = 5_000
 READING: Final = (32, 4)
 """Rows per reading and shards."""
 READINGS: Final = ((1, 1), (8, 1), (128, 4), (512, 4))
@@ -62,20 +65,26 @@ SLOW: Final = Effort(calm=1, changes=5)
 
 def run(quick: bool) -> Iterator[Result]:
     """Yields every number, task by task."""
+    effort = QUICK if quick else WHOLE
     for task in tasks():
         golden = np.random.default_rng(GOLDEN).choice(task.before, GOLDEN)
-        baseline = baseline_of(golden)
-        effort = QUICK if quick else WHOLE
-        for rows, shards in (READING, *READINGS):
-            name = f"tocsin, {rows} rows a reading, {shards} shards"
-            yield from _measured(task, name, tocsin(baseline, rows, shards), effort, timed=False)
-        yield Result(PART, task.label, f"tocsin, {READING[0]} rows a reading", COST, cost(baseline, golden, READING[0]))
+        yield from _tocsin(task, golden, effort)
         for peer in DEFAULTS:
             yield from _measured(task, f"{peer.detector} as it comes", peer.on(golden), _effort(peer, effort))
         for choices in TUNED:
             best = _best(task, choices, golden, quick)
             name = f"{best.detector} tuned: {best.setting}"
             yield from _measured(task, name, best.on(golden), _effort(best, effort))
+
+
+def _tocsin(task: Task, golden: Values, effort: Effort) -> Iterator[Result]:
+    baseline, little = baseline_of(golden), baseline_of(golden[:LITTLE_GOLDEN])
+    for rows, shards in (READING, *READINGS):
+        name = f"tocsin, {rows} rows a reading, {shards} shards"
+        yield from _measured(task, name, tocsin(baseline, rows, shards), effort, timed=False)
+    yield from _measured(task, f"tocsin, {LITTLE_GOLDEN} golden values", tocsin(little, *READING), effort, timed=False)
+    for rows in (READING[0], 512):
+        yield Result(PART, task.label, f"tocsin, {rows} rows a reading", COST, cost(baseline, golden[:LITTLE_GOLDEN], rows))
 
 
 def _effort(peer: Peer, effort: Effort) -> Effort:
