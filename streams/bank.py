@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from models.baseline import Baseline
 from models.detector import Detector, Entry, Seat
 from tocsin.clock import Clock
 from tocsin.codec import pack
@@ -38,6 +39,7 @@ class Bank:
         shard: its number.
         settings: shards, budgets, and the detectors the operator left out.
         entries: the rows of `models.registry.DETECTORS` that run in this stage.
+        references: model → the baseline in force; a view, kept by `promotions.py`.
         detectors: those built so far.
         disabled: those that raised, with what they raised.
         models: every model seen, in order of appearance.
@@ -46,6 +48,7 @@ class Bank:
     shard: int
     settings: Detection
     entries: Mapping[str, Entry]
+    references: Mapping[str, Baseline] = field(default_factory=dict)
     detectors: dict[Key, Detector] = field(default_factory=dict)
     disabled: dict[Key, str] = field(default_factory=dict)
     models: dict[str, None] = field(default_factory=dict)
@@ -56,13 +59,20 @@ class Bank:
         faults: list[Fault] = []
         crowded = self._crowded(rows.model)
         for name, entry in self.entries.items():
-            if not (crowded and entry.scope == "model") and not self._is_disabled(name, rows.model):
+            if self._looks(entry, rows.model, crowded) and not self._is_disabled(name, rows.model):
                 key = (name, rows.model if entry.scope == "model" else "")
                 try:
                     readings += self._at(key).observe(rows, clock)
                 except Exception as error:
                     faults.append(self._disable(name, rows.model, error, clock, where))
         return readings, faults
+
+    def renew(self, model: str) -> None:
+        """Forgets what compared with the model's former baseline; it is built anew for the next, if there is one."""
+        for name, entry in self.entries.items():
+            if entry.reference == "frozen" and entry.scope == "model":
+                self.detectors.pop((name, model), None)
+                self.disabled.pop((name, model), None)
 
     def tick(self, clock: Clock, where: str) -> list[Fault]:
         """Tells every detector what time it is; returns who has just been disabled."""
@@ -73,6 +83,10 @@ class Bank:
             except Exception as error:
                 faults.append(self._disable(name, model, error, clock, where))
         return faults
+
+    def _looks(self, entry: Entry, model: str, crowded: bool) -> bool:
+        """Returns whether a detector sees this model's rows: a whole shard's always, a model's own with what it needs."""
+        return entry.scope == "shard" or (not crowded and (entry.reference != "frozen" or model in self.references))
 
     def _is_disabled(self, name: str, model: str) -> bool:
         return (name, model) in self.disabled or (name, "") in self.disabled
@@ -93,7 +107,9 @@ class Bank:
         entry = self.entries[name]
         settings = self.settings
         budget = entry.alerts_per_month(settings.alerts_per_model_month, settings.alerts_fleet_month)
-        return entry.build(Seat(self.shard, settings.shards, model, budget))
+        reference = self.references.get(model)
+        detector: Detector = entry.build(Seat(self.shard, settings.shards, model, budget, reference, self.references))
+        return detector
 
     def _crowded(self, model: str) -> bool:
         if model not in self.models and len(self.models) < MAX_MODELS:

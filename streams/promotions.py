@@ -85,12 +85,15 @@ class Promotions:
         """Returns what is in force; a baseline is only named."""
         return Section(VERSION, pack(self.standing))
 
-    def load(self, section: Section) -> None:
-        """Replaces what is in force.
+    def load(self, section: Section | None) -> None:
+        """Replaces what is in force; nothing is, in a snapshot from before baselines.
 
         Raises:
             HoleError: a baseline that is in force cannot be found.
         """
-        self.standing = msgspec.msgpack.decode(section.data, type=dict[str, Promotion])
-        found = {model: promotion.baseline for model, promotion in self.standing.items() if promotion.baseline}
-        self.references = {model: self.baselines.get(name, model) for model, name in found.items()}
+        self.standing = msgspec.msgpack.decode(section.data, type=dict[str, Promotion]) if section else {}
+        # In place: others hold a view of it.
+        self.references.clear()
+        for model, promotion in self.standing.items():
+            if promotion.baseline:
+                self.references[model] = self.baselines.get(promotion.baseline, model)

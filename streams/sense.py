@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from models.detector import Entry
 from models.registry import DETECTORS
 from streams.bank import Bank
+from streams.baselines.store import NO_BASELINES, Baselines
+from streams.counting import CENSUS, HELD, Counting
 from streams.ledger import SECTION as LEDGER
 from streams.ledger import Ledger
+from streams.promotions import SECTION as PROMOTIONS
+from streams.promotions import Promotions
 from streams.stage.machine import Outputs
 from streams.tallies import SECTION as TALLIES
 from streams.tallies import Tallies
 from tocsin.codec import pack
 from tocsin.config import Detection
+from tocsin.control import Promote
 from tocsin.errors import VersionError
 from tocsin.event import Source
 from tocsin.frame import HASH, Control, Flag, Frame, decode_frame
@@ -33,17 +40,27 @@ class SenseFold:
         shard: its number = its partition.
         settings: shards, groups, budgets.
         ledger: what is applied, what time it is.
+        promotions: which baselines are in force.
         bank: the detectors.
+        counting: what is counted against the baselines.
         tallies: what judge has not been told yet.
     """
 
-    def __init__(self, shard: int, settings: Detection, detectors: Mapping[str, Entry] = DETECTORS) -> None:
+    def __init__(
+        self,
+        shard: int,
+        settings: Detection,
+        detectors: Mapping[str, Entry] = DETECTORS,
+        baselines: Baselines = NO_BASELINES,
+    ) -> None:
         """Starts cold, with the detectors of this stage that the operator has not disabled."""
         live = {name: e for name, e in detectors.items() if e.stage == "sense" and name not in settings.disabled}
         self.shard = shard
         self.settings = settings
         self.ledger = Ledger()
-        self.bank = Bank(shard, settings, live)
+        self.promotions = Promotions(baselines)
+        self.bank = Bank(shard, settings, live, self.promotions.references)
+        self.counting = Counting(settings.shards, self.promotions)
         self.tallies = Tallies()
 
     def apply(self, body: bytes, where: str) -> Outputs:
@@ -52,15 +69,16 @@ class SenseFold:
         watermarks = self.ledger.watermarks(frame)
         blocks = [self.ledger.fresh(rows_of(block, frame.sources), watermarks) for block in frame.blocks]
         events = [rows for rows in blocks if len(rows) and rows.kind == "inference"]
-        orders = self._orders(frame, self.ledger.fresh_controls(frame, watermarks))
+        controls = self.ledger.fresh_controls(frame, watermarks)
         readings, faults = self._observe(events, where)
         idle = self.ledger.advance(frame, blocks)
         if frame.ticks:
             faults += self.bank.tick(self.ledger.clock, where)
         faults += [self._idle_fault(source, where) for source in idle]
+        faults += self._promote(controls, where)
         for rows in events:
             self.tallies.add(_tally(rows))
-        news = (tuple(orders), tuple(faults), tuple(self._losses(frame)))
+        news = (tuple(self._orders(frame, controls)), tuple(faults), tuple(self._losses(frame)))
         if not (readings or any(news) or frame.ticks) and self.tallies.may_wait(sum(len(rows) for rows in events)):
             return Outputs()
         return Outputs(self._address(readings, news, everyone=bool(frame.ticks)))
@@ -71,20 +89,36 @@ class SenseFold:
         for rows in events:
             seen, broken = self.bank.observe(rows, self.ledger.clock, where)
             readings += seen
-            faults += broken
+            faults += broken + self.counting.count(rows, self.ledger.clock, where)
         return readings, faults
+
+    def _promote(self, controls: list[Control], where: str) -> list[Fault]:
+        """Obeys promotions, behind the rows that came before them; returns what could not be obeyed."""
+        faults: list[Fault] = []
+        for control in controls:
+            order = _promotion(control)
+            if order is not None:
+                renewed, problem = self.promotions.apply(order, control.ts)
+                if renewed:
+                    self.bank.renew(order.model)
+                    faults += self.counting.renew(order.model, self.ledger.clock, where)
+                if problem and self.shard == 0:
+                    what = uid("promotion", order.model, control.position)
+                    faults.append(Fault(what, "promotion", order.model, where, self.ledger.clock.now_ms, problem))
+        return faults
 
     def _address(self, readings: list[Reading], news: News, *, everyone: bool) -> dict[int, bytes]:
         """Returns group → record; group 0 alone is told the news, `everyone` is told at least the time."""
         groups = self.settings.groups
-        tallies = self.tallies.take()
+        tallies, counted = self.tallies.take(), self.counting.take()
         onward = {}
         for group in range(groups):
             mine = tuple(reading for reading in readings if group_of(reading.model, groups) == group)
-            counts = tuple(tally for tally in tallies if group_of(tally.model, groups) == group)
+            traffic = tuple(tally for tally in tallies if group_of(tally.model, groups) == group)
+            counts = tuple(counts for counts in counted if group_of(counts.model, groups) == group)
             told: News = news if group == 0 else ((), (), ())
-            if mine or counts or any(told) or everyone:
-                onward[group] = pack(Readings(self.shard, self.ledger.clock, mine, counts, *told))
+            if mine or traffic or any(told) or everyone:
+                onward[group] = pack(Readings(self.shard, self.ledger.clock, mine, traffic, *told, counts))
         return onward
 
     def _checked(self, frame: Frame, where: str) -> Frame:
@@ -113,14 +147,32 @@ class SenseFold:
         return Fault(uid("idle", name, where), "ledger", "", where, self.ledger.clock.now_ms, text)
 
     def dump(self) -> Sections:
-        """Returns the ledger marks, the tallies held and every detector's state."""
-        return {LEDGER: self.ledger.dump(), TALLIES: self.tallies.dump(), **self.bank.dump()}
+        """Returns the ledger marks, the tallies and counts held, what is in force, and every detector's state."""
+        own = {LEDGER: self.ledger.dump(), TALLIES: self.tallies.dump(), PROMOTIONS: self.promotions.dump()}
+        return {**own, **self.counting.dump(), **self.bank.dump()}
 
     def load(self, sections: Sections) -> list[str]:
-        """Replaces the state; returns a line for every section that starts cold."""
+        """Replaces the state; returns a line for every section that starts cold. An older snapshot has no baselines.
+
+        Raises:
+            HoleError: a baseline in force cannot be found.
+        """
         self.ledger.load(sections[LEDGER])
         self.tallies.load(sections[TALLIES])
-        return self.bank.load({name: section for name, section in sections.items() if name not in (LEDGER, TALLIES)})
+        self.promotions.load(sections.get(PROMOTIONS))
+        notes = self.counting.load(sections)
+        own = (LEDGER, TALLIES, PROMOTIONS, CENSUS, HELD)
+        return notes + self.bank.load({name: section for name, section in sections.items() if name not in own})
+
+
+def _promotion(control: Control) -> Promote | None:
+    """Returns the promotion in an order; None for another kind, or one that intake let through and we cannot read."""
+    if control.kind != "promote":
+        return None
+    try:
+        return msgspec.json.decode(control.body, type=Promote)
+    except msgspec.DecodeError:
+        return None
 
 
 def _tally(rows: Rows) -> Tally:

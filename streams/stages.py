@@ -20,7 +20,7 @@ STAGES: Final[dict[str, Stage]] = {
             False,
             "readings",
             "state_sense",
-            lambda shard, config, _baselines: SenseFold(shard, config.detection),
+            lambda shard, config, baselines: SenseFold(shard, config.detection, baselines=baselines),
         ),
         Stage(
             "judge",

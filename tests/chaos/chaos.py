@@ -1,5 +1,7 @@
 """Chaos: one deployment on a real Kafka under kill -9, joins, a broker's death and a recreated topic; then the verifier.
 
+The curator is one of those killed: in the middle of each run it promotes a baseline for every model.
+
 Faults are drawn from a seed, so a failing run can be repeated as far as timing allows.
 """
 
@@ -30,6 +32,8 @@ from tocsin.errors import BrokerError
 
 KEY = bytes(range(32))
 SHARDS, GROUPS = 4, 2
+STARTED = 3
+"""Children that run from the beginning: intake, a worker, the curator."""
 STEP_S = 0.05
 DRAIN_S = 240.0
 SAMPLE_S = 1.0
@@ -47,6 +51,7 @@ class Plan:
         broker_outages_s: how long the broker stays dead, once per entry.
         recreate: whether the raw topic is deleted and created again half way.
         second_worker: whether a second worker joins and leaves.
+        baseline_rows: events of a model after which the curator promotes a baseline for it.
         broken: name of a break in `tests.chaos.broken.BREAKS`, "" for the real build.
         seed: of the faults and the events.
     """
@@ -58,6 +63,7 @@ class Plan:
     broker_outages_s: tuple[float, ...] = (3.0,)
     recreate: bool = True
     second_worker: bool = True
+    baseline_rows: int = 5_000
     broken: str = ""
     seed: int = 1
 
@@ -80,7 +86,8 @@ class Deployment:
         """Prepares topics, configuration files and processes; starts nothing."""
         self.rng = random.Random(self.plan.seed)
         create_topics(self.config)
-        names = [("intake", "intake"), ("worker-1", "worker")] + [("worker-2", "worker")] * self.plan.second_worker
+        names = [("intake", "intake"), ("worker-1", "worker"), ("curator", "curator")]
+        names += [("worker-2", "worker")] * self.plan.second_worker
         for name, command in names:
             broken = self.plan.broken if command == "worker" else ""
             self.children.append(Child(name, command, self._config_file(name), self.folder / f"{name}.log", broken))
@@ -94,7 +101,8 @@ class Deployment:
         path.write_text(
             f'instance = "{name}"\nkey_file = "{key}"\ndata_dir = "{self.folder / name}"\n'
             f'[kafka]\nbrokers = "{kafka.brokers}"\nprefix = "{kafka.prefix}"\n'
-            f"[detection]\nshards = {SHARDS}\ngroups = {GROUPS}\n[http]\nintake_port = -1\nworker_port = -1\n"
+            f"[detection]\nshards = {SHARDS}\ngroups = {GROUPS}\n[baseline]\nrows = {self.plan.baseline_rows}\n"
+            f"[http]\nintake_port = -1\nworker_port = -1\ncurator_port = -1\n"
             f'[[topic]]\nname = "{raw.name}"\nformat = "{raw.format}"\n'
         )
         return path
@@ -141,7 +149,7 @@ class Deployment:
         )
         try:
             if not generation:
-                for child in self.children[:2]:
+                for child in self.children[:STARTED]:
                     child.start()
             self._attack(plan, feeder, outages=() if generation else plan.broker_outages_s)
             if feeder.wait(timeout=DRAIN_S) != 0:
@@ -169,7 +177,7 @@ class Deployment:
         if fault == "kill":
             self.rng.choice([child for child in self.children if child.wanted]).kill()
         elif fault == "join":
-            second = self.children[2]
+            second = self.children[STARTED]
             if second.wanted:
                 second.leave(self.rng.choice([signal.SIGKILL, signal.SIGTERM]))
             else:

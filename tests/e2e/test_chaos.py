@@ -34,6 +34,8 @@ def test_every_topic_can_be_recomputed_after_kills_and_a_broker_death(mortal_kaf
     assert report.counts["judge input repeated"] > 0
     assert report.counts["alerts"] > 0
     assert report.counts["commits sampled"] > 0
+    assert report.counts["baselines"] >= 3
+    assert report.counts["counts"] > 0
 
 
 @pytest.mark.parametrize("broken", sorted(BREAKS))
