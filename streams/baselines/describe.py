@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from models.baseline import CELLS, Baseline, Quantity, floats, hash_of
 
 SHARES: Final = (0.1, 0.5, 0.9)
-"""Quantiles shown of every quantity."""
+"""Quantiles shown of every quantity that is a number."""
+OWN_MEASURE: Final = ("margin", "envelope")
 
 
 def facts_of(baseline: Baseline) -> dict[str, Any]:
@@ -43,9 +44,13 @@ def differences(before: Baseline, after: Baseline) -> list[dict[str, Any]]:
     """Returns, per quantity of either, how far the two distributions are apart, furthest first.
 
     The distance is the largest difference of their distribution functions (Kolmogorov) over all season buckets pooled,
-    in [0, 1]; None where only one of them has the quantity.
+    in [0, 1]; None where only one of them has the quantity. Margin and envelope are measured by each baseline's own
+    boundary and histograms, and are left out.
     """
-    ours, theirs = ({quantity.name: quantity for quantity in one.quantities} for one in (before, after))
+    ours, theirs = (
+        {quantity.name: quantity for quantity in one.quantities if quantity.watches not in OWN_MEASURE}
+        for one in (before, after)
+    )
     found: list[dict[str, Any]] = []
     for name in dict.fromkeys((*ours, *theirs)):
         row: dict[str, Any] = {"quantity": name, "distance": None, "before": None, "after": None}
@@ -63,8 +68,8 @@ def differences(before: Baseline, after: Baseline) -> list[dict[str, Any]]:
 def quantiles_of(quantity: Quantity, buckets: int) -> dict[str, float]:
     """Returns the edges next to each of SHARES, all season buckets pooled, by name (`p10`, `p50`, `p90`)."""
     values, below = _pooled(quantity, buckets)
-    if not len(values):
-        return {}
+    if not len(values) or quantity.watches in ("label", "missing") or quantity.name.startswith("="):
+        return {}  # codes of classes have no order, and a missing value is one or none
     at = np.minimum(np.searchsorted(below, SHARES), len(values) - 1)
     return {f"p{round(share * 100)}": _shown(quantity, float(values[i])) for share, i in zip(SHARES, at, strict=True)}
 
@@ -119,7 +124,8 @@ def summary_rows(baseline: Baseline) -> Iterator[tuple[str, str]]:
     if season.buckets > 1:
         yield "season", f"{season.buckets} buckets of {season.bucket_h} h in {season.period_h} h, {season.zone}"
     for quantity in facts["quantities"]:
-        marks = ", ".join(f"{name} {value:g}" for name, value in quantity["quantiles"].items())
-        yield quantity["name"], f"{marks}; correlation within a caller {quantity['correlation']:.2f}"
+        if quantity["watches"] != "missing":
+            marks = [f"{name} {value:g}" for name, value in quantity["quantiles"].items()]
+            yield quantity["name"], ", ".join((*marks, f"correlation within a caller {quantity['correlation']:.2f}"))
     for gate in baseline.gate:
         yield f"{gate.detector}: {'armed' if gate.armed else 'advisory'}", gate.says

@@ -22,12 +22,13 @@ def file_name(baseline: Baseline) -> str:
 
 
 def write_baseline(path: Path, data: bytes) -> None:
-    """Writes an encoded baseline.
+    """Writes an encoded baseline; its folder is made if need be.
 
     Raises:
         FileError: it cannot be written.
     """
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     except OSError as error:
         raise FileError(f"{path}: cannot be written: {error.strerror}") from error
