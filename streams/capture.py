@@ -28,6 +28,7 @@ ROLES: Final = (
     "state_sense",
     "frames",
     "control",
+    "baselines",
     "labels",
     RAW,
 )

@@ -18,7 +18,7 @@ from streams.capture_file import Captured
 from streams.chain import Chain
 from streams.raw_events import merged
 from streams.refusals import refused_in
-from streams.replay import replay_raw
+from streams.replay import baselines_of, replay_raw
 from streams.stage.machine import Send
 from streams.stages import STAGES
 from tocsin.config import Config
@@ -66,7 +66,7 @@ def recheck(records: Sequence[Captured], config: Config, state_key: bytes | None
     """Returns one comparison per topic of `EXACT`, in that order.
 
     Args:
-        records: a capture that holds frames and every topic of `EXACT`, whole.
+        records: a capture that holds frames and every topic of `EXACT`, whole, and the baselines that promotions name.
         config: that of the deployment.
         state_key: proves the refusals in the capture; see `refused_in`.
 
@@ -80,7 +80,7 @@ def recheck(records: Sequence[Captured], config: Config, state_key: bytes | None
     for record in records:
         if record.role in captured:
             captured[record.role].add((record.partition, record.key or b"", record.value or b"", record.headers))
-    chain = Chain(config)
+    chain = Chain(config, baselines_of(records))
     for (stage, partition), offsets in refused_in(records, state_key).items():
         chain.machine(stage, partition).refuse(offsets)
     for send in _resent(records, chain):
@@ -111,7 +111,7 @@ def recheck_incidents(records: Sequence[Captured], config: Config, key: bytes) -
         key: the deployment's key: without it callers have other hashes.
     """
     told = incidents_of(record.value or b"{}" for record in records if record.role == "alerts")
-    follow = incidents_of(replay_raw(merged(records), config, key).findings)
+    follow = incidents_of(replay_raw(merged(records), config, key, baselines_of(records)).findings)
     return follow - told, told - follow
 
 

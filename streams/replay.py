@@ -15,7 +15,8 @@ from typing import Final
 
 import numpy as np
 
-from streams.baselines.store import NO_BASELINES, Baselines
+from streams.baselines.chunks import baselines_in
+from streams.baselines.store import NO_BASELINES, Baselines, MemoryBaselines
 from streams.capture_file import RAW, Captured, is_capture, read_capture
 from streams.chain import Chain
 from streams.intake.core import frames_of, raw_topics
@@ -160,16 +161,26 @@ def replay_captured(captured: Sequence[Captured], config: Config, key: bytes = D
     Raises:
         FileError: what was refused is not in the capture.
     """
-    events = Events(lambda: iter(merged(captured)))
+    events, baselines = Events(lambda: iter(merged(captured))), baselines_of(captured)
     refused = paths_of(captured, refused_in(captured))
     if any(record.role == RAW for record in captured) and not refused:
-        return replay_raw(events.records(), config, key), events
+        return replay_raw(events.records(), config, key, baselines), events
     frames = sorted(
         (record for record in captured if record.role == "frames"),
         key=lambda record: (record.append_ms, record.partition, record.offset),
     )
-    places = [record.offset for record in frames]
-    return replay_frames(((r.partition, _frame(r)) for r in frames), config, refused=refused, offsets=places), events
+    places, pairs = [record.offset for record in frames], ((record.partition, _frame(record)) for record in frames)
+    return replay_frames(pairs, config, baselines=baselines, refused=refused, offsets=places), events
+
+
+def baselines_of(captured: Iterable[Captured]) -> Baselines:
+    """Returns the baselines that a capture carries: those that its promotions name are among them.
+
+    Raises:
+        VersionError: one is damaged, or a newer version wrote it.
+    """
+    records = ((record.key or b"", record.value or b"") for record in captured if record.role == "baselines")
+    return MemoryBaselines(named=baselines_in(records, "the capture"))
 
 
 def _callers(frame: Frame) -> Iterator[tuple[str, tuple[str, str]]]:

@@ -15,8 +15,8 @@ from streams.positions import committed, watermarks
 from streams.stage.machine import Link
 from streams.stages import STAGES
 from tests.chaos.dump import Rec, dump
-from tests.chaos.states import Sample, Snapshots, check_committed, check_states, read_snapshots
-from tests.chaos.verifier import Fed, Recomputed, Report, check_ledger, check_links, check_sends, recompute
+from tests.chaos.states import Sample, Snapshots, check_committed, check_states, read_refused, read_snapshots
+from tests.chaos.verifier import Fed, Recomputed, Report, check_ledger, check_links, check_refusals, check_sends, recompute
 from tocsin.config import Config
 from tocsin.ids import derive_key
 from tocsin.reading import Counts, Readings
@@ -65,13 +65,20 @@ def verify(config: Config, key: bytes, fed: Fed, samples: list[Sample]) -> Repor
     baselines = read_baselines(read("baselines"))
     made: list[Recomputed] = []
     taken: dict[str, Snapshots] = {}
+    refused: set[tuple[str, int, int]] = set()
     for name, stage in STAGES.items():
-        snapshots = taken[name] = read_snapshots(derive_key(key, "state"), name, read(stage.state), report)
-        computed = recompute(name, config, topics[stage.input], set(snapshots), MemoryBaselines(named=baselines), report)
+        state = read(stage.state)
+        snapshots = taken[name] = read_snapshots(derive_key(key, "state"), name, state, report)
+        passed = read_refused(derive_key(key, "state"), name, state, report)
+        refused |= {(topic_name(config.kafka, stage.input), *place) for place in passed}
+        computed = recompute(
+            name, config, topics[stage.input], set(snapshots), MemoryBaselines(named=baselines), report, passed
+        )
         if stage.onward:
             check_links(name, computed, topics[stage.onward], report)
         check_states(name, computed, snapshots, report)
         made.append(computed)
+    check_refusals(refused, topics["dead_letters"], report)
     check_committed(samples, taken, report)
     report.counts["baselines"] = len(baselines)
     report.counts["counts"] = sum(len(counts_in(record)) for record in topics["readings"])

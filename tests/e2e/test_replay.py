@@ -15,6 +15,7 @@ import pytest
 
 from drills.plan import Plan
 from streams.admin import create_topics
+from streams.baselines.chunks import baselines_in
 from streams.brokers.local import LocalKafka
 from streams.capture import capture
 from streams.capture_file import Captured, read_capture
@@ -27,8 +28,11 @@ from streams.recheck import Incident, incidents_of, recheck, recheck_incidents
 from streams.replay import replay_file
 from streams.replay_report import lines
 from streams.simulate import Sent, simulate_to_topic
+from streams.stage.machine import Link
 from tests.e2e.conftest import require_kafka
+from tocsin.codec import unpack
 from tocsin.config import Config
+from tocsin.reading import Readings
 
 pytestmark = pytest.mark.kafka
 
@@ -41,9 +45,13 @@ prefix = "replay."
 [detection]
 shards = 2
 
+[baseline]
+rows = 4000
+
 [http]
 intake_port = -1
 worker_port = -1
+curator_port = -1
 
 [[topic]]
 name = "replay.events"
@@ -108,7 +116,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
         write_key(home / "tocsin.key")
         config = load(home / "tocsin.toml", {})
         create_topics(config, raw=True)
-        processes = {role: start(role, home / "tocsin.toml") for role in ("intake", "worker")}
+        processes = {role: start(role, home / "tocsin.toml") for role in ("intake", "worker", "curator")}
         try:
             plan = Plan(
                 rate=95.0,
@@ -141,6 +149,17 @@ def test_captured_frames_readings_and_signals_replay_byte_for_byte(ran: Ran) -> 
     compared = recheck(ran.records, ran.config)
     assert all(found.equal for found in compared), compared
     assert all(found.captured > 0 for found in compared), compared
+
+
+def test_in_the_middle_of_it_the_curator_put_a_baseline_in_force(ran: Ran) -> None:
+    found = baselines_in(((r.key or b"", r.value or b"") for r in ran.records if r.role == "baselines"), "capture")
+    orders = [msgspec.json.decode(r.value or b"")["body"] for r in ran.records if r.role == "control"]
+    assert [(order["author"], order["ladder"]) for order in orders] == [("curator", "provisional")] * len(found)
+    assert {order["baseline"] for order in orders} == set(found)
+    links = [unpack(r.value or b"", Link, "readings") for r in ran.records if r.role == "readings"]
+    counts = [counts for link in links for counts in unpack(link.body, Readings, "readings").counts]
+    assert sum(one.rows for one in counts) > 4_000
+    assert {one.baseline for one in counts} == set(found)
 
 
 def test_captured_raw_records_lead_to_the_same_incidents(ran: Ran) -> None:
