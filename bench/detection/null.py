@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from bench.detection.calm import HOSTILE, KINDS, Kind, month
+from bench.detection.calm import HOSTILE, KINDS, PER_DAY, Kind, month
 from bench.detection.result import Result
 from models.baseline import Baseline, hash_of
 from models.census import Census
@@ -93,9 +93,9 @@ def watched(baseline: Baseline, rows: Rows, row_cap: int = 64, span_ms: int = 60
     return raised
 
 
-def outcomes(kind: Kind, seed: int) -> dict[str, Outcome]:
+def outcomes(kind: Kind, seed: int, days: int = DAYS, per_day: int = PER_DAY) -> dict[str, Outcome]:
     """Returns how each detector that had something to watch fared on one stream."""
-    golden, live = month(kind, seed, DAYS)
+    golden, live = month(kind, seed, days, per_day)
     baseline = baseline_of(golden)
     months = float(live.ts[-1] - live.ts[0]) / 1000.0 / MONTH_S
     raised = watched(baseline, live)
