@@ -131,12 +131,12 @@ class Lookup:
 
         Args:
             values: float32 (quantities, rows).
-            bucket: int64 (rows,), the season bucket of each row.
+            bucket: int64 (rows,), the season bucket of each row, or (1,), of all of them.
         """
         first = (bucket[None, :] * self.quantities + np.arange(self.quantities)[:, None]) * EDGES
-        found = first.copy()
+        found = first + np.zeros(values.shape, np.int64)
         for step in STEPS:
-            found += (self.edges.take(found + (step - 1)) <= values) * np.int64(step)
+            found += (self.edges[step - 1 :].take(found) <= values) * np.int64(step)
         return found - first
 
 

@@ -55,6 +55,7 @@ class Census:
         self.baseline = baseline
         self._counter = WindowCounter(max(baseline.window // shards, 1))
         self._discounts = discounts(np.array([quantity.correlation for quantity in baseline.quantities]), self._counter.window)
+        self._first_cell = np.arange(len(baseline.quantities))[:, None] * CELLS
         shape = (baseline.season.buckets, EDGES)
         edges = [np.frombuffer(quantity.edges, "<f4").reshape(shape) for quantity in baseline.quantities]
         self._lookup = lookup_of(np.stack(edges, axis=1) if edges else np.empty((shape[0], 0, EDGES), np.float32))
@@ -68,16 +69,23 @@ class Census:
         if not len(rows):
             return []
         values = columns(self.baseline, rows)
-        bucket = bucket_of(self.baseline.season, rows.ts)
         weights = self._discounts.take(self._counter.ranks(rows.hash), axis=1)
-        weights[np.isnan(values)] = 0.0
-        occurring, which = _compact(bucket)
-        quantities = len(values)
-        cell = self._lookup.cells(values, bucket)
-        cell += (which * quantities + np.arange(quantities)[:, None]) * CELLS
-        size = len(occurring) * quantities * CELLS
-        counts = np.bincount(cell.reshape(-1), weights.reshape(-1), size).reshape(len(occurring), quantities, CELLS)
-        return [_counted(number, rows, np.flatnonzero(which == index), counts[index]) for index, number in enumerate(occurring)]
+        np.copyto(weights, np.float32(0), where=np.isnan(values))
+        bucket = bucket_of(self.baseline.season, rows.ts)
+        if (bucket == bucket[0]).all():
+            return [self._counted(int(bucket[0]), rows.ts, len(rows) - 1, values, weights)]
+        found = []
+        for number in np.unique(bucket).tolist():
+            mine = np.flatnonzero(bucket == number)
+            found.append(self._counted(number, rows.ts[mine], int(mine[-1]), values[:, mine], weights[:, mine]))
+        return found
+
+    def _counted(
+        self, bucket: int, ts: NDArray[np.int64], last_row: int, values: NDArray[np.float32], weights: NDArray[np.float32]
+    ) -> Counted:
+        cell = self._lookup.cells(values, np.array([bucket])) + self._first_cell
+        counts = np.bincount(cell.reshape(-1), weights.reshape(-1), len(values) * CELLS).astype(np.float64, copy=False)
+        return Counted(bucket, len(ts), int(ts.min()), int(ts.max()), last_row, counts.reshape(len(values), CELLS))
 
     def dump(self) -> bytes:
         """Returns the window's counts of callers: all that it remembers. Equal state is equal bytes."""
@@ -90,16 +98,3 @@ class Census:
             StateError: it is no such state, or of another window.
         """
         self._counter.load(data)
-
-
-def _compact(bucket: NDArray[np.int64]) -> tuple[list[int], NDArray[np.int64]]:
-    """Returns the buckets that occur, rising, and which of them each row is in."""
-    if (bucket == bucket[0]).all():
-        return [int(bucket[0])], np.zeros(len(bucket), np.int64)
-    occurring, which = np.unique(bucket, return_inverse=True)
-    return occurring.tolist(), which
-
-
-def _counted(bucket: int, rows: Rows, mine: NDArray[np.int64], weights: NDArray[np.float64]) -> Counted:
-    ts = rows.ts[mine]
-    return Counted(bucket, len(mine), int(ts.min()), int(ts.max()), int(mine[-1]), weights)
