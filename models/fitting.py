@@ -112,7 +112,9 @@ def fitted(outline: Quantity, values: NDArray[np.float32], ground: Ground) -> Fi
     cell = lookup_of(edges[:, None, :]).cells(values[None, :], bucket)[0]
     steady = wandering(ranks, weights, ground.day[known])
     rows = _Rows(bucket, cell, weights, day_or_part(ground.day[known]))
-    exponents = tempering(_evidence(bare, rows), weights)
+    if values.min() == values.max():  # nothing varies, so nothing depends on anything
+        return Fit(bare, bare, 1.0)
+    exponents = tempering(_centred(_evidence(bare, rows), bucket), weights)
     plain = _with_margin(bare, np.where(exponents < RESIDUAL, exponents, 1.0), rows)
     if (exponents >= RESIDUAL).all():
         return Fit(plain, plain, steady)
@@ -138,6 +140,15 @@ def _evidence(quantity: Quantity, rows: _Rows) -> NDArray[np.float32]:
     buckets = len(quantity.golden_rows) // 8
     tables = np.stack([log_pay_offs(quantity, bucket) for bucket in range(buckets)]).astype(np.float32)
     return tables[rows.bucket, rows.cell]
+
+
+def _centred(evidence: NDArray[np.float32], bucket: Ints) -> NDArray[np.float32]:
+    """Returns evidence less its season bucket's mean: buckets that differ by how well they are known are no dependence."""
+    order = np.argsort(bucket, kind="stable")
+    starts = np.flatnonzero(np.diff(bucket[order], prepend=-1))
+    means = np.add.reduceat(evidence[order], starts, axis=0) / np.diff(starts, append=len(order))[:, None]
+    centred: NDArray[np.float32] = evidence - means[np.cumsum(np.bincount(bucket, minlength=1) > 0)[bucket] - 1]
+    return centred
 
 
 def _cells(values: NDArray[np.float32], weights: Floats, bucket: Ints, buckets: int) -> list[Cells]:

@@ -252,4 +252,4 @@ def _says(trials: Trials, days: float) -> str:
         return f"armed: {days:.1f} held-out days{also} raised no more alarms than allowed at any of {len(LEVELS)} thresholds"
     budget, raised, allowed = next(trial for trial in trials if trial[1] > trial[2])
     where = "months drawn from " if months_too else ""
-    return f"advisory: {where}{days:.1f} held-out days raised {raised:g} alarms, {allowed:.3g} allowed, at {budget:g} a month"
+    return f"advisory: alarms in {where}{days:.1f} held-out days: {raised:g}, {allowed:.3g} allowed, at {budget:g} a month"
