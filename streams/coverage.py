@@ -178,7 +178,7 @@ def coverage_of(
         told_ts=note.time if note else 0,
         rows=note.rows if note else 0,
         says=(note.problem or note.detail) if note else "no events seen by the curator",
-        waits=note.waits if note and standing.baseline == note.baseline else "",
+        waits=note.waits if note and (standing.baseline, standing.ladder) == (note.baseline, note.ladder) else "",
         detectors=tuple(found),
         techniques=dict(sorted(best.items())),
     )

@@ -29,7 +29,7 @@ from streams.health import Health
 from streams.orders import send_order
 from streams.scan import scan
 from tocsin.codec import json_bytes
-from tocsin.config import Config, Kafka
+from tocsin.config import BaselinePolicy, Config, Kafka
 from tocsin.control import Promote, control_body
 from tocsin.errors import BrokerError, ConfigError, Exit, RejectError
 from tocsin.reading import Ladder
@@ -40,6 +40,10 @@ MOST_WAITING: Final = 200
 """Frames of one shard that wait for the others before no more of it are fetched."""
 LIVE_MS: Final = 60_000
 """Frames older than this are caught up with, not told about."""
+
+HELD_OUT_DAYS: Final = 0.5
+"""Of traffic the gate must have tried a baseline on before it is armed, or proposed for it: about two days in all. Minutes of
+traffic show no night, and whoever sends the first events would choose what is normal."""
 
 log = structlog.get_logger("streams.curator")
 
@@ -66,6 +70,16 @@ def standings_of(kafka: Kafka) -> dict[str, Standing]:
             _, ts = message.timestamp()
             found.setdefault(body.model, Standing()).add(Order(message.offset() or 0, ts, body))
     return found
+
+
+def is_fit(baseline: Baseline) -> bool:
+    """Returns whether the gate found a detector fit to be armed, over held-out traffic long enough to know what a day is."""
+    return any(gate.armed and gate.held_out_days >= HELD_OUT_DAYS for gate in baseline.gate)
+
+
+def rung_of(baseline: Baseline, policy: BaselinePolicy) -> Ladder:
+    """Returns where policy puts a baseline."""
+    return "armed" if policy.arm == "auto" and is_fit(baseline) else "provisional"
 
 
 class Curator:
@@ -139,7 +153,7 @@ class Curator:
         if not self._wanted(due):
             return
         name = publish_baseline(self._config.kafka, baseline)
-        order = Promote(due.model, name, self._rung(baseline), AUTHOR, f"{due.step}: {baseline.rows} rows")
+        order = Promote(due.model, name, rung_of(baseline, self._config.baseline), AUTHOR, f"{due.step}: {baseline.rows} rows")
         offset = send_order(self._config.kafka, order)
         log.info("promoted", model=due.model, baseline=name, ladder=order.ladder, step=due.step, rows=baseline.rows)
         self._core.obey(Order(offset, self._now_ms(), order))
@@ -167,10 +181,6 @@ class Curator:
             time.sleep(0.05)
         return building.result()
 
-    def _rung(self, baseline: Baseline) -> Ladder:
-        armed = self._config.baseline.arm == "auto" and any(gate.armed for gate in baseline.gate)
-        return "armed" if armed else "provisional"
-
     def _tell(self) -> None:
         """Sends what has become worth telling about each model to health."""
         topic = topic_name(self._config.kafka, "health")
@@ -182,7 +192,7 @@ class Curator:
         if self._config.baseline.arm == "auto" or not standing.open or not standing.baseline:
             return ""
         baseline = self._baselines.get(standing.baseline, standing.orders[-1].body.model)
-        return standing.baseline if any(gate.armed for gate in baseline.gate) else ""
+        return standing.baseline if is_fit(baseline) else ""
 
 
 def run_curator(config: Config, health: Health, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> int:

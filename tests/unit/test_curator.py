@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import random
+from typing import Literal
 
+import msgspec
 import numpy as np
 import pytest
 
+from models.baseline import Gate
 from streams.curator import core as curating
 from streams.curator.core import STEPS, Core, Due
+from streams.curator.curator import rung_of
 from streams.curator.merge import Arrived, merge_of
 from streams.curator.notes import Notes
 from streams.curator.presence import Presence
 from streams.curator.standing import AUTHOR, Order, Standing
+from tests.helpers.baselines import baseline_of
 from tests.helpers.frames import FRAUD, frame, rows
 from tocsin.codec import json_bytes
 from tocsin.config import BaselinePolicy
@@ -192,3 +197,20 @@ def test_a_note_is_made_when_something_changes_and_says_what_waits() -> None:
     assert told("abcdef") == ["a baseline passed the gate and waits for: tocsin baseline promote abcdef"]
     core.obey(promote(4, "abcdef", "armed"))
     assert told() == ["baseline abcdef is armed"]
+
+
+@pytest.mark.parametrize(
+    ("arm", "passed", "days", "ladder"),
+    [
+        ("auto", True, 1.0, "armed"),
+        ("auto", True, 0.1, "provisional"),
+        ("auto", False, 1.0, "provisional"),
+        ("ask", True, 1.0, "provisional"),
+    ],
+)
+def test_a_baseline_is_armed_by_itself_only_by_policy_and_gate(
+    arm: Literal["ask", "auto"], passed: bool, ladder: Ladder
+) -> None:
+    gate = Gate("feature_drift", armed=passed, sigmas=1.0, held_out_days=days, trials=(), says="")
+    baseline = msgspec.structs.replace(baseline_of(rows(range(300))), gate=(gate,))
+    assert rung_of(baseline, BaselinePolicy(arm=arm)) == ladder
