@@ -209,7 +209,7 @@ def test_a_note_is_made_when_something_changes_and_says_what_waits() -> None:
     ],
 )
 def test_a_baseline_is_armed_by_itself_only_by_policy_and_gate(
-    arm: Literal["ask", "auto"], passed: bool, ladder: Ladder
+    arm: Literal["ask", "auto"], passed: bool, days: float, ladder: Ladder
 ) -> None:
     gate = Gate("feature_drift", armed=passed, sigmas=1.0, held_out_days=days, trials=(), says="")
     baseline = msgspec.structs.replace(baseline_of(rows(range(300))), gate=(gate,))
