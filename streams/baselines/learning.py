@@ -93,7 +93,7 @@ def learn_file(path: Path, config: Config, key: bytes, *, part: float = 1.0, top
     """
     settings, events = events_of_file(path, config, topic)
     count = round(sum(1 for _ in events.records()) * part)
-    frames = frames_of(islice(events.records(), count), settings, derive_key(key, "caller"))
+    frames = _full_frames(islice(events.records(), count), settings, key)
     return learn(frames, settings, f"{path.name}, the first {count} records" if part < 1 else path.name, model)
 
 
@@ -126,9 +126,16 @@ def learn_first(
         key: the deployment's key.
     """
     count = round(sum(1 for _ in records()) * part)
-    frames = frames_of(islice(records(), count), config, derive_key(key, "caller"))
+    frames = _full_frames(islice(records(), count), config, key)
     learned = learn(frames, config, f"the first {count} records")
     return learned, _with_orders(records(), count, promotions(learned.baselines, config))
+
+
+def _full_frames(records: Iterable[RawRecord], config: Config, key: bytes) -> Iterator[tuple[int, Frame]]:
+    """Yields the records in few frames of one shard: learning needs rows in order, and no clock."""
+    detection = msgspec.structs.replace(config.detection, shards=1)
+    settings = msgspec.structs.replace(config, detection=detection)
+    return frames_of(records, settings, derive_key(key, "caller"), ticking=False)
 
 
 def with_baselines(records: Iterator[RawRecord], baselines: Sequence[Baseline], config: Config) -> Iterator[RawRecord]:

@@ -24,6 +24,11 @@ SPARSE: Final = 200
 """Under the event clock, a tick that would tell of fewer records waits until SPARSE_TICK_MS have passed: a file of a quiet day
 is replayed in seconds, and live ticks are not as regular against event time anyway."""
 
+UNTIMED_MS: Final = 1000
+"""Between the events of a source that claims no times, under the event clock: a file without times still has an order, and
+alert budgets need some time to pass.
+"""
+
 
 def raw_topics(config: Config) -> dict[str, RawTopic]:
     """Returns every topic that intake reads: the configured ones, labels and control, by full name.
@@ -69,7 +74,8 @@ class Core:
         self.reached: dict[int, int] = {}
         self._topics = raw_topics(config)
         self._event_clock = config.clock == "event"
-        judged_ms = self._reach if self._event_clock else None
+        self._timed: set[int] = set()
+        judged_ms = self._judged if self._event_clock else None
         quick = {name: Quick(topic, self.framer, judged_ms) for name, topic in self._topics.items() if _is_inference(topic)}
         self._quick = quick if shortcuts else {}
 
@@ -103,7 +109,16 @@ class Core:
             elif isinstance(found, ControlEvent):
                 self.framer.control(found, source, offset, row or 0, append_ms)
             else:
-                self.framer.add_event(found, source, offset, row or 0, self._reach(source, append_ms, found.ts))
+                self.framer.add_event(found, source, offset, row or 0, self._judged(source, append_ms, found.ts))
+
+    def _judged(self, source: int, append_ms: int, claimed: int | None) -> int:
+        """Returns the time by which a row is judged; if event time is the clock and none was ever claimed, UNTIMED_MS go by."""
+        if self._event_clock:
+            if claimed is not None:
+                self._timed.add(source)
+            elif source not in self._timed:
+                claimed = self.reached.get(source, 0) + UNTIMED_MS
+        return self._reach(source, append_ms, claimed)
 
     def _reach(self, source: int, append_ms: int, claimed: int | None = None) -> int:
         """Returns the time by which a row is judged: when it was appended, or, where event time is the clock, its own."""
@@ -119,7 +134,7 @@ class Core:
 
 
 def frames_of(
-    records: Iterable[RawRecord], config: Config, key: bytes, rejected: list[Rejected] | None = None
+    records: Iterable[RawRecord], config: Config, key: bytes, rejected: list[Rejected] | None = None, *, ticking: bool = True
 ) -> Iterator[tuple[int, Frame]]:
     """Yields the frames that intake would write for these records, merged in the order given, and a tick a second.
 
@@ -128,6 +143,7 @@ def frames_of(
         config: as for intake.
         key: `tocsin.ids.derive_key(deployment key, "caller")`.
         rejected: refusals are appended to it.
+        ticking: False for whoever needs rows but no clock: frames are then as full as they can be.
     """
     core = Core(config, key)
     refusals = [] if rejected is None else rejected
@@ -140,7 +156,7 @@ def frames_of(
             source = numbers[record[:3]] = core.framer.number(Source(record.topic_id, record.topic, record.partition))
         core.feed_run(source, (record[3:6],))
         now, fed = max(now, core.reached[source]), fed + 1
-        if now and (not ticked or now - ticked >= (TICK_MS if fed >= sparse else sparse_ms)):
+        if ticking and now and (not ticked or now - ticked >= (TICK_MS if fed >= sparse else sparse_ms)):
             ticked, fed = now, 0
             core.framer.tick(core.reached)
         if core.framer.cut or core.rejected:

@@ -10,7 +10,7 @@ import pytest
 
 from streams.intake import core as core_module
 from streams.intake import framer as framer_module
-from streams.intake.core import Core, frames_of, raw_topics, records_of_lines
+from streams.intake.core import UNTIMED_MS, Core, frames_of, raw_topics, records_of_lines
 from streams.intake.decode import Row, decode
 from streams.intake.framer import MAX_SOURCES, Framer
 from streams.intake.quick import MAX_ENVELOPES, MAX_TRIES
@@ -236,6 +236,7 @@ def test_event_time_is_the_clock_where_the_configuration_says_so() -> None:
     assert [flag for some in flags for flag in some] == [0] * 5
 
 
+CONFIG_OF_ONE_SHARD = Config(topic=(RawTopic("raw", "canonical"),), clock="event", detection=Detection(shards=1))
 EVENT_CLOCK = Config(topic=(RawTopic("raw", "canonical"),), clock="event")
 
 
@@ -261,6 +262,24 @@ def test_a_busy_file_ticks_once_a_second_of_event_time() -> None:
 def test_a_quiet_file_ticks_every_ten_seconds_of_event_time_and_once_after_a_longer_pause() -> None:
     assert ticked([json_of(1000 * number) for number in range(31)]) == [T0, *(T0 + 10_000 * n for n in (1, 2, 3)), T0 + 30_000]
     assert ticked([json_of(0), json_of(86_400_000)]) == [T0, T0 + 86_400_000, T0 + 86_400_000]
+
+
+def without_time(number: int) -> bytes:
+    return orjson.dumps({name: value for name, value in orjson.loads(json_of(number)).items() if name != "ts"})
+
+
+def test_in_a_file_without_times_a_second_passes_with_every_event() -> None:
+    assert ticked([without_time(number) for number in range(21)]) == [1_000, 11_000, 21_000, 21_000]
+
+
+def test_an_event_without_a_time_among_others_is_judged_by_the_time_reached() -> None:
+    assert ticked([json_of(0), without_time(1), json_of(20_000)]) == [T0, T0 + 20_000, T0 + 20_000]
+
+
+def test_without_ticking_frames_are_cut_by_their_size_alone() -> None:
+    records = records_of_lines([json_of(1000 * number) for number in range(3_000)], "raw")
+    frames = list(frames_of(records, CONFIG_OF_ONE_SHARD, KEY, ticking=False))
+    assert [sum(block.rows for block in frame.blocks) for _, frame in frames] == [MAX_ROWS, MAX_ROWS, 3_000 - 2 * MAX_ROWS]
 
 
 def test_a_file_without_one_event_ends_with_one_frame_per_shard() -> None:
@@ -313,7 +332,7 @@ def test_a_refused_line_leaves_no_mark_on_the_clock_by_which_the_others_are_judg
         core.framer.flush(0)
         [(_, frame)], [refusal] = core.take()
         assert (refusal.row, refusal.reason) == (2, "BAD_ID")
-        assert rows_of(frame.blocks[0], frame.sources).ts.tolist() == [0, T0, T0]
+        assert rows_of(frame.blocks[0], frame.sources).ts.tolist() == [UNTIMED_MS, T0, T0]
 
 
 def test_null_in_any_field_that_may_be_null_is_read_like_its_absence() -> None:
