@@ -31,7 +31,7 @@ from streams.scan import scan
 from tocsin.codec import json_bytes
 from tocsin.config import BaselinePolicy, Config, Kafka
 from tocsin.control import Promote, control_body
-from tocsin.errors import BrokerError, ConfigError, Exit, RejectError
+from tocsin.errors import BrokerError, ConfigError, Exit, HoleError, RejectError, VersionError
 from tocsin.reading import Ladder
 
 POLL_S: Final = 0.5
@@ -149,6 +149,13 @@ class Curator:
         except ConfigError as error:
             log.warning("no baseline yet", model=due.model, step=due.step, why=str(error))
             self._notes.problem(due.model, str(error))
+            return
+        except (BrokerError, HoleError, VersionError):
+            raise
+        except Exception as error:
+            # The same traffic would raise again after every restart; the other models' work goes on.
+            log.exception("building a baseline failed", model=due.model, step=due.step)
+            self._notes.problem(due.model, f"{type(error).__name__}: {error}"[:200])
             return
         if not self._wanted(due):
             return
