@@ -60,15 +60,15 @@ def test_the_configuration_in_the_file_loads_under_these_variables(name: str, tm
     require_topics(config)
     assert len(read_key(config, env)) == 32
     assert any(config.data_dir.startswith(folder) for folder in SERVICES[name]["tmpfs"])
-    if name in ("intake", "worker"):
+    if name in ("intake", "worker", "curator"):
         port = getattr(config.http, f"{name}_port")
         assert SERVICES[name]["ports"] == [f"127.0.0.1:{port}:{port}"]
         assert f"http://127.0.0.1:{port}/readyz" in SERVICES[name]["healthcheck"]["test"][-1]
 
 
 def test_processes_that_run_for_ever_have_names_of_their_own() -> None:
-    names = [environment(name)["TOCSIN_INSTANCE"] for name in ("intake", "worker")]
-    assert len(set(names)) == 2
+    names = [environment(name)["TOCSIN_INSTANCE"] for name in ("intake", "worker", "curator")]
+    assert len(set(names)) == 3
 
 
 def test_dependencies_exist_and_can_come_true() -> None:
