@@ -248,8 +248,11 @@ def of_listener(gates: tuple[Gate, ...]) -> Gate:
 def _says(trials: Trials, days: float) -> str:
     months_too = len(trials) > len(LEVELS)
     if not _failed(trials):
-        also = ", and months drawn from them," if months_too else ""
-        return f"armed: {days:.1f} held-out days{also} raised no more alarms than allowed at any of {len(LEVELS)} thresholds"
+        shown = f"no more alarms than allowed at any of {len(LEVELS)} thresholds"
+        if months_too:
+            return f"armed: {days:.1f} held-out days, and months drawn from them, raised {shown}"
+        claim = MONTH_S / (DAY_MS / 1000.0) / max(days, 0.01)
+        return f"armed: {days:.1f} held-out days raised {shown}; so few days show no less than {claim:.0f} false alerts a month"
     budget, raised, allowed = next(trial for trial in trials if trial[1] > trial[2])
     where = "months drawn from " if months_too else ""
     return f"advisory: alarms in {where}{days:.1f} held-out days: {raised:g}, {allowed:.3g} allowed, at {budget:g} a month"

@@ -1,8 +1,8 @@
 """Season: which hours of a model's week are held against each other.
 
-What is normal at noon is not normal at night: one set of cells for the whole day raised 88 times the alarms allowed on a
-diurnal stream, 24 hourly sets a quarter of them (`docs/detectors.md`). But every bucket needs golden rows of its own, so the
-finest season is taken that the golden traffic can fill.
+What is normal at noon is not normal at night: one set of cells for the whole day alarms at every dusk, hourly sets do not
+(`python -m bench.detection season`). But every bucket needs golden rows of its own, so the finest season is taken that the
+golden traffic can fill.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import typer
 PARTS: Final[dict[str, str]] = {
     "null": "false alerts on calm traffic of many kinds, and how much of it the replay gate arms",
     "table": "what each allowance for dependence buys and costs: false alarms per allowed one, and delay",
+    "season": "what hourly cells spare a model whose traffic moves with the hour",
     "drift": "how soon changes are seen, beside River's detectors",
     "envelope": "which single inputs are told from golden ones, beside detectors of River and scikit-learn",
 }

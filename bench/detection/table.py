@@ -64,10 +64,10 @@ def methods(golden: Rows) -> dict[str, Baseline]:
     assert alone is not None
     assert by_caller is not None
     quantities = {
-        "nothing": _without(_without(alone.plain, "margin"), "tempering"),
-        "tempering": _without(alone.plain, "margin"),
-        "window discount": _without(_without(by_caller.plain, "margin"), "tempering"),
-        "discount and day margin": _without(by_caller.plain, "tempering"),
+        "nothing": without(without(alone.plain, "margin"), "tempering"),
+        "tempering": without(alone.plain, "margin"),
+        "window discount": without(without(by_caller.plain, "margin"), "tempering"),
+        "discount and day margin": without(by_caller.plain, "tempering"),
         "all, as in the product": by_caller.plain,
     }
     return {
@@ -111,7 +111,8 @@ def delays(baseline: Baseline, calm: Rows) -> list[int]:
         changed = replace(part, values=np.concatenate((before.values, after.values), axis=1))
         steps, closed = readings(baseline, changed)
         gained = gains(steps, baseline, [0], ALL)
-        first = next((row for row in _alarm_rows(gained, steps, closed) if row >= CALM_ROWS), CALM_ROWS + HORIZON)
+        rows = closed[list(alarm_steps(gained, steps.seconds, ALLOWED_EVENTS))]
+        first = next((row for row in rows.tolist() if row >= CALM_ROWS), CALM_ROWS + HORIZON)
         found.append(first - CALM_ROWS)
     return found
 
@@ -128,15 +129,17 @@ def run(quick: bool) -> Iterator[Result]:
                 )
 
 
-def _alarm_rows(gained: NDArray[np.float32], steps: Steps, closed: NDArray[np.int64]) -> Iterator[int]:
+def alarm_steps(gained: NDArray[np.float32], seconds: NDArray[np.float64], threshold: float) -> Iterator[int]:
+    """Yields the numbers of the readings at which a bank would alarm, see `models.replay.alarms`."""
     staked = np.zeros(gained.shape[1:])
-    for gain, seconds, row in zip(gained, steps.seconds.tolist(), closed.tolist(), strict=True):
-        staked = (staked + seconds) * gain
-        if staked.mean() >= ALLOWED_EVENTS:
+    for number, (gain, earned) in enumerate(zip(gained, seconds.tolist(), strict=True)):
+        staked = (staked + earned) * gain
+        if staked.mean() >= threshold:
             staked[:] = 0.0
-            yield row
+            yield number
 
 
-def _without(quantity: Quantity, what: str) -> Quantity:
+def without(quantity: Quantity, what: str) -> Quantity:
+    """Returns the quantity with neutral `margin` or `tempering`."""
     neutral = np.zeros(len(EXPERTS), "<f4") if what == "margin" else np.ones(len(EXPERTS), "<f4")
     return msgspec.structs.replace(quantity, **{what: neutral.tobytes()})
