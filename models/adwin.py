@@ -12,12 +12,11 @@ import math
 from dataclasses import dataclass, field
 
 import msgspec
-import numpy as np
 from river import drift
 
-from models.river_state import RIVER, adwin_bytes, decoded, restore_adwin
+from models.river_state import RIVER, adwin_bytes, decoded, feed_adwin, restore_adwin
 from models.sampling import Marks, Sampler
-from models.watched import WATCHED, in_units, model_reading
+from models.watched import WATCHED, in_units, model_reading, watched
 from tocsin.clock import Clock
 from tocsin.codec import pack
 from tocsin.errors import StateError
@@ -37,6 +36,15 @@ class _Past(msgspec.Struct, array_like=True):
     marks: Marks
     total: float = 0.0
     squares: float = 0.0
+
+    def extend(self, ts: list[int], values: list[float]) -> None:
+        """Takes note of values and of when they came."""
+        self.marks.extend(ts)
+        total, squares = self.total, self.squares
+        for value in values:  # in order: a sum must not depend on how rows were cut
+            total += value
+            squares += value * value
+        self.total, self.squares = total, squares
 
 
 class _Dump(msgspec.Struct, array_like=True):
@@ -77,20 +85,16 @@ class Adwin:
 
     def observe(self, rows: Rows, clock: Clock) -> list[Reading]:
         """Returns one reading per quantity and change."""
-        picked = self.sampler.pick(rows.ts)
         found: list[tuple[int, Reading]] = []
-        for name, value_of in WATCHED.items():
-            values = value_of(rows)[picked]
-            known = picked[~np.isnan(values)]
-            window, past = self.windows[name], self.pasts[name]
-            for row, ts, value in zip(known.tolist(), rows.ts[known].tolist(), values[~np.isnan(values)].tolist(), strict=True):
-                window.update(value)
-                past.marks.add(ts)
-                past.total += value
-                past.squares += value * value
-                if window.drift_detected:
+        for name, series in watched(rows, self.sampler.pick(rows.ts)).items():
+            while series.values:
+                fed = feed_adwin(self.windows[name], series.values)
+                self.pasts[name].extend(series.ts[:fed], series.values[:fed])
+                if self.windows[name].drift_detected:
+                    row = series.rows[fed - 1]
                     found.append((row, self._reading(rows, row, name)))
-                    past = self.pasts[name] = _Past(Marks([]))
+                    self.pasts[name] = _Past(Marks([]))
+                series = series.after(fed)
         return [reading for _, reading in sorted(found, key=lambda item: item[0])]
 
     def _reading(self, rows: Rows, row: int, name: str) -> Reading:

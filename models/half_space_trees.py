@@ -11,22 +11,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from river import anomaly
 
-from models.river_state import RIVER, Forest, decoded, forest_numbers, grow, is_warm, restore_forest
+from models.river_state import RIVER, Forest, decoded, forest_numbers, grow, is_warm, leaves_of, restore_forest
 from models.sampling import Sampler
 from models.watched import model_reading
 from tocsin.clock import Clock
 from tocsin.codec import pack
 from tocsin.reading import Evidence, Reading
-from tocsin.rows import Rows
+from tocsin.rows import MISSING, Rows
 
 ID = "half_space_trees"
-VERSION = 1
+VERSION = 2
 PER_MINUTE = 120
 TREES, HEIGHT, WINDOW = 10, 6, 250
 LIMITS_FROM = 500
@@ -64,7 +65,7 @@ class _Dump(msgspec.Struct, array_like=True):
     river: str
     sampler: Sampler
     features: tuple[str, ...]
-    first: list[list[float | None]]
+    first: bytes
     limits: list[tuple[float, float]]
     share: Share
     forest: Forest
@@ -78,55 +79,68 @@ class HalfSpaceTrees:
         seed: of the trees.
         sampler: which rows are read.
         features: names, fixed by the first block; categories have no order and are left out.
-        first: rows that the limits are learnt from.
+        first: float32 (rows, features), little-endian, that the limits are learnt from.
         limits: per feature, what becomes 0 and 1.
         share: how often scores are high.
         trees: River's detector.
+        leaves: of the trees.
+        forest: their masses as dumped, None since a point was learnt.
     """
 
     seed: int = 1
     sampler: Sampler = field(default_factory=lambda: Sampler(PER_MINUTE))
     features: tuple[str, ...] = ()
-    first: list[list[float | None]] = field(default_factory=list)
+    first: bytes = b""
     limits: list[tuple[float, float]] = field(default_factory=list)
     share: Share = field(default_factory=lambda: Share([]))
     trees: anomaly.HalfSpaceTrees = field(init=False)
+    leaves: list[Any] = field(init=False)
+    forest: Forest | None = None
 
     def __post_init__(self) -> None:
         """Starts cold."""
-        self.trees = self._grow(self.features)
+        self._plant(self._grow(self.features))
 
     def observe(self, rows: Rows, clock: Clock) -> list[Reading]:
         """Returns a reading for every window with far more high scores than usual."""
         if not self.features and len(rows):
             self.features = tuple(name for name in rows.features if not name.startswith("="))[:MAX_FEATURES]
-            self.trees = self._grow(self.features)
+            self._plant(self._grow(self.features))
         picked = self.sampler.pick(rows.ts)
+        if not len(picked) or not self.features:
+            return []
         columns = _columns(rows, self.features, picked)
+        learnt = self._learn_limits(columns)
         readings: list[Reading] = []
-        for row, point in zip(picked.tolist(), columns.T.tolist(), strict=True):
-            known = [None if math.isnan(value) else value for value in point]
-            if len(self.limits) < len(self.features):
-                self._learn_limits(known)
-            elif any(value is not None for value in known):
-                readings += self._score(rows, row, self.scaled(known))
+        for row, values in zip(picked[learnt:].tolist(), columns.T[learnt:].tolist(), strict=True):
+            point = self.scaled(values)
+            if point:
+                readings += self._score(rows, row, point)
         return readings
 
-    def _learn_limits(self, point: list[float | None]) -> None:
-        self.first.append(point)
-        if len(self.first) >= LIMITS_FROM:
-            self.limits = [_limits([v for v in column if v is not None]) for column in zip(*self.first, strict=True)]
-            self.first = []
+    def _learn_limits(self, columns: NDArray[np.float32]) -> int:
+        """Returns how many of the rows, the first ones, the limits were learnt from."""
+        if self.limits:
+            return 0
+        known = len(self.first) // (4 * len(self.features))
+        taken = columns.T[: LIMITS_FROM - known]
+        self.first += taken.astype("<f4").tobytes()
+        if known + len(taken) == LIMITS_FROM:
+            points = np.frombuffer(self.first, "<f4").reshape(LIMITS_FROM, -1).astype(np.float64)
+            self.limits = [_limits(column[~np.isnan(column)]) for column in points.T]
+            self.first = b""
+        return len(taken)
 
-    def scaled(self, point: list[float | None]) -> dict[str, float]:
+    def scaled(self, point: list[float]) -> dict[str, float]:
         """Returns the known features in [0, 1]."""
         named = zip(self.features, point, self.limits, strict=True)
-        return {name: min(max((v - low) / (high - low), 0.0), 1.0) for name, v, (low, high) in named if v is not None}
+        return {name: min(max((v - low) / (high - low), 0.0), 1.0) for name, v, (low, high) in named if not math.isnan(v)}
 
     def _score(self, rows: Rows, row: int, point: dict[str, float]) -> list[Reading]:
         warm = is_warm(self.trees)
         score = self.trees.score_one(point)
         self.trees.learn_one(point)
+        self.forest = None
         return self._count(rows, row, score) if warm else []
 
     def _count(self, rows: Rows, row: int, score: float) -> list[Reading]:
@@ -158,8 +172,8 @@ class HalfSpaceTrees:
 
     def dump(self) -> bytes:
         """Returns the masses of the trees, which the seed grows again, with River's version."""
-        forest = forest_numbers(self.trees)
-        return pack(_Dump(RIVER, self.sampler, self.features, self.first, self.limits, self.share, forest))
+        self.forest = self.forest or forest_numbers(self.trees, self.leaves)
+        return pack(_Dump(RIVER, self.sampler, self.features, self.first, self.limits, self.share, self.forest))
 
     def load(self, data: bytes) -> None:
         """Replaces the state.
@@ -171,24 +185,30 @@ class HalfSpaceTrees:
         trees = self._grow(dump.features)
         restore_forest(trees, dump.forest)
         self.sampler, self.features, self.first, self.limits = dump.sampler, dump.features, dump.first, dump.limits
-        self.share, self.trees = dump.share, trees
+        self.share = dump.share
+        self._plant(trees)
+
+    def _plant(self, trees: anomaly.HalfSpaceTrees) -> None:
+        self.trees, self.leaves, self.forest = trees, leaves_of(trees), None
 
     def _grow(self, features: tuple[str, ...]) -> anomaly.HalfSpaceTrees:
         return grow(features, TREES, HEIGHT, WINDOW, self.seed)
 
 
-def _columns(rows: Rows, features: tuple[str, ...], picked: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Returns (features, picked) float64; a feature that the block lacks is missing in every row."""
-    columns = np.full((len(features), len(picked)), np.nan)
+def _columns(rows: Rows, features: tuple[str, ...], picked: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Returns (features, picked) float32; a feature that the block lacks is missing in every row."""
+    if rows.features == features:
+        return rows.values[:, picked]
+    columns = np.full((len(features), len(picked)), MISSING)
     for index, name in enumerate(features):
         if name in rows.features:
             columns[index] = rows.values[rows.features.index(name)][picked]
     return columns
 
 
-def _limits(values: list[float]) -> tuple[float, float]:
+def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
     """Returns the 1 % and 99 % quantiles and as much again on either side; (0, 1) when nothing is known."""
-    if not values:
+    if not len(values):
         return 0.0, 1.0
     low, high = np.quantile(values, [0.01, 0.99]).tolist()
     spread = (high - low) or max(abs(low), 1.0)

@@ -13,19 +13,18 @@ import math
 from dataclasses import dataclass, field
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 from river import drift
 
 from models.river_state import (
     RIVER,
     PageHinkleyNumbers,
     decoded,
+    feed_page_hinkley,
     page_hinkley_numbers,
     restore_page_hinkley,
 )
 from models.sampling import Marks, Sampler
-from models.watched import SMALLEST_SD, WATCHED, in_units, model_reading
+from models.watched import SMALLEST_SD, WATCHED, in_units, model_reading, watched
 from tocsin.clock import Clock
 from tocsin.codec import pack
 from tocsin.errors import StateError
@@ -69,9 +68,13 @@ class Scale(msgspec.Struct, array_like=True):
         """Returns the standard deviation, at least `smallest`."""
         return max(math.sqrt(self.square / max(self.count - 1, 1)), smallest)
 
-    def standardised(self, values: NDArray[np.float64], smallest: float) -> NDArray[np.float64]:
+    def standardised(self, values: list[float], smallest: float) -> list[float]:
         """Returns the values in standard deviations from the mean, within ±CLIP."""
-        return np.clip((values - self.mean) / self.sd(smallest), -CLIP, CLIP)
+        mean, sd = self.mean, self.sd(smallest)
+        standard = [(value - mean) / sd for value in values]
+        if max(standard, default=0.0) <= CLIP and min(standard, default=0.0) >= -CLIP:
+            return standard
+        return [min(max(value, -CLIP), CLIP) for value in standard]
 
 
 class _Dump(msgspec.Struct, array_like=True):
@@ -117,20 +120,18 @@ class PageHinkley:
 
     def observe(self, rows: Rows, clock: Clock) -> list[Reading]:
         """Returns one reading per quantity and change."""
-        picked = self.sampler.pick(rows.ts)
         found: list[tuple[int, Reading]] = []
-        for name, value_of in WATCHED.items():
-            values = value_of(rows)[picked]
-            known, values = picked[~np.isnan(values)], values[~np.isnan(values)]
-            scale, marks, test = self.scales[name], self.marks[name], self.tests[name]
-            learning = scale.learn(values.tolist())
-            known, values = known[learning:], values[learning:]
-            fed = scale.standardised(values, SMALLEST_SD[name])
-            for row, ts, value in zip(known.tolist(), rows.ts[known].tolist(), fed.tolist(), strict=True):
-                test.update(value)
-                marks.add(ts)
+        for name, series in watched(rows, self.sampler.pick(rows.ts)).items():
+            scale, test = self.scales[name], self.tests[name]
+            series = series.after(scale.learn(series.values)) if scale.count < SCALE_FROM else series
+            while series.values:
+                standard = scale.standardised(series.values, SMALLEST_SD[name])
+                fed = feed_page_hinkley(test, standard)
+                self.marks[name].extend(series.ts[:fed])
                 if test.drift_detected:
-                    found.append((row, self._reading(rows, row, name, value)))
+                    row = series.rows[fed - 1]
+                    found.append((row, self._reading(rows, row, name, standard[fed - 1])))
+                series = series.after(fed)
         return [reading for _, reading in sorted(found, key=lambda item: item[0])]
 
     def _reading(self, rows: Rows, row: int, name: str, value: float) -> Reading:

@@ -6,13 +6,12 @@ bytes are trusted because the snapshot around them is authenticated; a mismatch 
 
 from __future__ import annotations
 
-import zlib
 from importlib.metadata import version
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
-import numpy as np
 from river import anomaly, drift
+from river.tree.padded import PaddedBranch, PaddedLeaf
 
 from tocsin.errors import StateError
 
@@ -41,6 +40,22 @@ def decoded(data: bytes, kind: type[T], detector: str) -> T:
     if dump.river != RIVER:
         raise StateError(f"{detector}: a state by River {RIVER} expected, by River {dump.river} found")
     return dump
+
+
+def feed_adwin(window: drift.ADWIN, values: list[float]) -> int:
+    """Feeds the values up to the first that flags a change; returns how many that were, at least one.
+
+    As River's `update` value by value, less what it does for each of them in Python.
+    """
+    window.update(values[0])
+    if window.drift_detected:
+        return 1
+    update = window._helper.update
+    for fed, value in enumerate(values[1:], 2):
+        if update(value):
+            window._drift_detected = True
+            return fed
+    return len(values)
 
 
 def adwin_bytes(window: drift.ADWIN) -> tuple[bytes, bool]:
@@ -76,6 +91,33 @@ class PageHinkleyNumbers(msgspec.Struct, array_like=True):
     flagged: bool
 
 
+def feed_page_hinkley(test: Any, values: list[float]) -> int:
+    """Feeds the values up to the first that flags a change; returns how many that were, at least one.
+
+    As River's `update` value by value, its arithmetic in its order, on local variables.
+    """
+    test.update(values[0])
+    if test.drift_detected:
+        return 1
+    alpha, delta, threshold, enough = test.alpha, test.delta, test.threshold, test.min_instances
+    now, fed = page_hinkley_numbers(test), len(values)
+    count, mean, up, down, lowest, highest = now.count, now.mean, now.up, now.down, now.lowest, now.highest
+    for number, value in enumerate(values[1:], 2):
+        count += 1.0
+        mean += (1.0 / count) * (value - mean)
+        up = alpha * up + (value - mean) - delta
+        down = alpha * down + (value - mean) + delta
+        if up < lowest:
+            lowest = up
+        if down > highest:
+            highest = down
+        if (up - lowest > threshold or highest - down > threshold) and count >= enough:
+            now.flagged, fed = True, number
+            break
+    restore_page_hinkley(test, PageHinkleyNumbers(count, mean, up, down, lowest, highest, now.flagged))
+    return fed
+
+
 def page_hinkley_numbers(test: drift.PageHinkley) -> PageHinkleyNumbers:
     """Returns the test's numbers."""
     return PageHinkleyNumbers(
@@ -100,13 +142,17 @@ def restore_page_hinkley(test: Any, numbers: PageHinkleyNumbers) -> None:
 class Forest(msgspec.Struct, array_like=True):
     """All that River's HalfSpaceTrees remember but the trees themselves, which their seed grows again.
 
+    A point passes from the root to one leaf, so a node's mass is that of the leaves below it and leaves say it all.
+
     Attributes:
-        masses: deflated uint16 (nodes, 2), points in this window and in the last one.
+        now: uint8 (leaves,), points in this window, of all trees from left to right.
+        before: uint8 (leaves,), in the last window.
         counter: points in this window.
         first_window: whether no window is full yet.
     """
 
-    masses: bytes
+    now: bytes
+    before: bytes
     counter: int
     first_window: bool
 
@@ -116,7 +162,8 @@ def grow(features: tuple[str, ...], trees: int, height: int, window: int, seed: 
     forest = anomaly.HalfSpaceTrees(n_trees=trees, height=height, window_size=window, seed=seed)
     if features:
         forest.learn_one(dict.fromkeys(features, 0.5))
-        restore_forest(forest, Forest(zlib.compress(bytes(4 * len(_nodes(forest)))), 0, True))
+        empty = bytes(len(leaves_of(forest)))
+        restore_forest(forest, Forest(empty, empty, 0, True))
     return forest
 
 
@@ -125,10 +172,10 @@ def is_warm(forest: anomaly.HalfSpaceTrees) -> bool:
     return not forest._first_window
 
 
-def forest_numbers(forest: anomaly.HalfSpaceTrees) -> Forest:
-    """Returns the masses."""
-    masses = np.array([(node.l_mass, node.r_mass) for node in _nodes(forest)], "<u2").tobytes()
-    return Forest(zlib.compress(masses, 1), forest.counter, bool(forest._first_window))
+def forest_numbers(forest: anomaly.HalfSpaceTrees, leaves: list[Any]) -> Forest:
+    """Returns the masses of trees whose window is at most 255 points; `leaves` are theirs."""
+    now, before = bytes([leaf.l_mass for leaf in leaves]), bytes([leaf.r_mass for leaf in leaves])
+    return Forest(now, before, forest.counter, bool(forest._first_window))
 
 
 def restore_forest(forest: anomaly.HalfSpaceTrees, numbers: Forest) -> None:
@@ -137,14 +184,20 @@ def restore_forest(forest: anomaly.HalfSpaceTrees, numbers: Forest) -> None:
     Raises:
         StateError: they are masses of other trees.
     """
-    nodes = _nodes(forest)
-    masses = np.frombuffer(zlib.decompress(numbers.masses), "<u2").reshape(-1, 2).tolist()
-    if len(nodes) != len(masses):
-        raise StateError(f"half_space_trees: masses of {len(nodes)} nodes expected, of {len(masses)} found")
-    for node, (now, before) in zip(nodes, masses, strict=True):
-        node.l_mass, node.r_mass = now, before
+    leaves = leaves_of(forest)
+    if not len(leaves) == len(numbers.now) == len(numbers.before):
+        found = f"{len(numbers.now)} and {len(numbers.before)}"
+        raise StateError(f"half_space_trees: twice the masses of {len(leaves)} leaves expected, of {found} found")
+    for leaf, now, before in zip(leaves, numbers.now, numbers.before, strict=True):
+        leaf.l_mass, leaf.r_mass = now, before
+    for tree in forest._tree_nodes:
+        for node in reversed(tree):  # depth first: what is below a node comes behind it
+            if type(node) is PaddedBranch:
+                left, right = node.children
+                node.l_mass, node.r_mass = left.l_mass + right.l_mass, left.r_mass + right.r_mass
     forest.counter, forest._first_window = numbers.counter, numbers.first_window
 
 
-def _nodes(forest: anomaly.HalfSpaceTrees) -> list[Any]:
-    return [node for tree in forest._tree_nodes for node in tree]
+def leaves_of(forest: anomaly.HalfSpaceTrees) -> list[Any]:
+    """Returns the leaves of all trees, from left to right; a forest keeps them for good."""
+    return [node for tree in forest._tree_nodes for node in tree if type(node) is PaddedLeaf]

@@ -41,6 +41,14 @@ class Sampler(msgspec.Struct, array_like=True):
         """
         if not len(ts):
             return np.empty(0, np.int64)
+        furthest = max(int(ts.max()), self.high_ms)
+        if furthest // 60_000 == self.minute and self.rows + len(ts) <= self.per_minute * self.every:
+            self.high_ms = furthest
+            return self._stride(0, len(ts))
+        return self._in_pieces(ts)
+
+    def _in_pieces(self, ts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Picks from rows among which a minute begins or k doubles."""
         high = np.maximum.accumulate(np.maximum(ts, self.high_ms))
         minutes = high // 60_000
         self.high_ms = int(high[-1])
@@ -53,11 +61,16 @@ class Sampler(msgspec.Struct, array_like=True):
                 self.every *= 2
             room = max(self.per_minute * self.every - self.rows, 1)
             end = min(begin + int(np.searchsorted(minutes[begin:], self.minute, side="right")), begin + room)
-            picked.append(np.arange(begin + self.waiting, end, self.every))
-            self.waiting = (self.waiting - (end - begin)) % self.every
-            self.rows += end - begin
+            picked.append(self._stride(begin, end))
             begin = end
         return np.concatenate(picked)
+
+    def _stride(self, begin: int, end: int) -> NDArray[np.int64]:
+        """Picks from rows that share one minute and one k."""
+        picked = np.arange(begin + self.waiting, end, self.every)
+        self.waiting = (self.waiting - (end - begin)) % self.every
+        self.rows += end - begin
+        return picked
 
     def _turn(self, minute: int) -> None:
         wanted = -(-self.rows // self.per_minute)
@@ -77,13 +90,13 @@ class Marks(msgspec.Struct, array_like=True):
     at_ms: list[int]
     count: int = 0
 
-    def add(self, ts: int) -> None:
-        """Takes note of one more value."""
-        if self.count % EVERY == 0:
-            self.at_ms.append(ts)
+    def extend(self, ts: list[int]) -> None:
+        """Takes note of values that came at these times."""
+        for at in ts[-self.count % EVERY :: EVERY]:
+            self.at_ms.append(at)
             if len(self.at_ms) > KEPT:
                 del self.at_ms[: KEPT // 2]
-        self.count += 1
+        self.count += len(ts)
 
     def began(self, values: int) -> int:
         """Returns about when the last `values` began, Unix milliseconds; the oldest mark when they reach further back."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Final
+from itertools import compress
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,34 +14,69 @@ from tocsin.reading import Evidence, Reading
 from tocsin.rows import Rows
 from tocsin.signal import Kind
 
-Column = NDArray[np.float64]
+Picked = NDArray[np.int64]
 
 
-def _error(rows: Rows) -> Column:
-    status = rows.status
-    return np.where(status == 0, np.nan, status >= 500)
+def _confidence(rows: Rows, picked: Picked) -> list[float]:
+    values: list[float] = rows.confidence[picked].tolist()
+    return values
 
 
-def _log_latency(rows: Rows) -> Column:
-    return np.log1p(rows.latency_ms.astype(np.float64))
+def _log_latency(rows: Rows, picked: Picked) -> list[float]:
+    values: list[float] = np.log1p(rows.latency_ms[picked].astype(np.float64)).tolist()
+    return values
 
 
-def _confidence(rows: Rows) -> Column:
-    return rows.confidence.astype(np.float64)
+def _error(rows: Rows, picked: Picked) -> list[float]:
+    return [float(status >= 500) if status else math.nan for status in rows.status[picked].tolist()]
 
 
-WATCHED: Final[dict[str, Callable[[Rows], Column]]] = {
+WATCHED: Final[dict[str, Callable[[Rows, Picked], list[float]]]] = {
     "confidence": _confidence,
     "latency_ms": _log_latency,
     "error rate": _error,
 }
-"""What is watched → its value in each row, NaN where unknown. Latency is read as log(1 + ms): its tail is heavy."""
+"""What is watched → its value in each picked row, NaN where unknown. Latency is read as log(1 + ms): its tail is heavy."""
 
 SMALLEST_SD: Final[dict[str, float]] = {"confidence": 0.01, "latency_ms": 0.05, "error rate": 0.05}
 """Below this a standard deviation is taken for luck or for a quantity that never moved."""
 
 KINDS: Final[dict[str, Kind]] = {"latency_ms": Kind.FAULT, "error rate": Kind.FAULT}
 """What a change of it means, where that is not drift of the model."""
+
+
+class Series(NamedTuple):
+    """The known values of one quantity, in ledger order. Lists, for River takes one number at a time and rows are few.
+
+    Attributes:
+        rows: where each stands in the block.
+        ts: its event time, Unix milliseconds.
+        values: it.
+    """
+
+    rows: list[int]
+    ts: list[int]
+    values: list[float]
+
+    def after(self, count: int) -> Series:
+        """Returns what is left behind the first `count` values."""
+        return Series(self.rows[count:], self.ts[count:], self.values[count:])
+
+
+def watched(rows: Rows, picked: Picked) -> dict[str, Series]:
+    """Returns quantity → its known values in the picked rows; nothing when no row is picked."""
+    if not len(picked):
+        return {}
+    at, ts = picked.tolist(), rows.ts[picked].tolist()
+    return {name: _known(Series(at, ts, values_of(rows, picked))) for name, values_of in WATCHED.items()}
+
+
+def _known(series: Series) -> Series:
+    if not any(map(math.isnan, series.values)):
+        return series
+    known = [not math.isnan(value) for value in series.values]
+    at, ts, values = series
+    return Series(list(compress(at, known)), list(compress(ts, known)), list(compress(values, known)))
 
 
 def in_units(watches: str, value: float) -> float:
