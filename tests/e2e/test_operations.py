@@ -97,8 +97,8 @@ def test_findings_are_listed_shown_and_closed_by_the_beginning_of_their_id(
     assert said(capfd, "alerts", "show", "other")[0] == 2
 
 
-def test_run_keeps_intake_and_worker_going_until_it_is_told_to_stop(home: Path, settings: Kafka) -> None:
-    ports = {"TOCSIN_HTTP_INTAKE_PORT": str(free_port()), "TOCSIN_HTTP_WORKER_PORT": str(free_port())}
+def test_run_keeps_intake_worker_and_curator_going_until_it_is_told_to_stop(home: Path, settings: Kafka) -> None:
+    ports = {f"TOCSIN_HTTP_{role}_PORT": str(free_port()) for role in ("INTAKE", "WORKER", "CURATOR")}
     with (home / "run.log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "streams.cli", "run"], env={**os.environ, **ports}, stderr=log)
     try:
@@ -110,7 +110,9 @@ def test_run_keeps_intake_and_worker_going_until_it_is_told_to_stop(home: Path, 
         process.kill()
         process.wait()
     beats = [json.loads(message.value() or b"{}") for message in scan(settings, topic_name(settings, "health"))]
-    assert {beat["source"] for beat in beats if beat["kind"] == "heartbeat"} == {"intake/tocsin-1", "worker/tocsin-1"}
+    assert {beat["source"] for beat in beats if beat["kind"] == "heartbeat"} == {
+        f"{role}/tocsin-1" for role in ("intake", "worker", "curator")
+    }
     lines = [json.loads(line) for line in (home / "run.log").read_bytes().splitlines()]
     assert {line["service"] for line in lines} >= {"tocsin-run", "tocsin-worker"}
     assert [line for line in lines if line["level"] in ("error", "critical")] == []
