@@ -11,12 +11,12 @@ from streams.coverage import Disabled, State, coverage_of
 from streams.curator.notes import Note
 from streams.curator.standing import Order, Standing
 from tests.helpers.baselines import baseline_of
-from tests.helpers.detectors import EveryRow, Heavy, entry, judge_entry
+from tests.helpers.detectors import EveryRow, Heavy, Listener, entry, judge_entry
 from tests.helpers.frames import FRAUD, rows
 from tocsin.control import Promote
 from tocsin.reading import Ladder
 
-ENTRIES: dict[str, Entry] = {"every_row": entry(EveryRow), "heavy": judge_entry(Heavy)}
+ENTRIES: dict[str, Entry] = {"every_row": entry(EveryRow), "heavy": judge_entry(Heavy), "listener": judge_entry(Listener)}
 GATE = Gate("heavy", armed=True, sigmas=1.0, held_out_days=14.0, trials=(), says="14 days, no alarm")
 BASELINE = baseline_of(rows(range(300)))
 NOTE = Note("u", "coverage", "curator", 5_000, "learning: 5 of 9", FRAUD, "learning", "", 0, "", 40_000, 1, {}, 5, "", "")
@@ -50,7 +50,12 @@ def test_without_the_gates_word_or_on_a_provisional_baseline_it_only_advises() -
     assert state_of("heavy", gates=()) == ("advisory", "the replay gate has not tried it")
     refused = Gate("heavy", armed=False, sigmas=2.0, held_out_days=3.0, trials=(), says="3 alarms in 3 days")
     assert state_of("heavy", gates=(refused,)) == ("advisory", "3 alarms in 3 days")
-    assert state_of("heavy", stands=standing("provisional"))[0] == "advisory"
+    assert state_of("heavy", stands=standing("provisional")) == ("advisory", "provisional; 14 days, no alarm")
+
+
+def test_what_listens_to_others_is_worth_what_it_hears() -> None:
+    assert state_of("listener") == ("live", "listens to what passed the gate")
+    assert state_of("listener", gates=())[0] == "advisory"
 
 
 def test_without_a_baseline_or_without_traffic_it_is_starved() -> None:
