@@ -63,7 +63,7 @@ class Plan:
     broker_outages_s: tuple[float, ...] = (3.0,)
     recreate: bool = True
     second_worker: bool = True
-    baseline_rows: int = 5_000
+    baseline_rows: int = 2_500
     broken: str = ""
     seed: int = 1
 
