@@ -16,7 +16,7 @@ from river import drift
 
 from models.river_state import RIVER, adwin_bytes, decoded, feed_adwin, restore_adwin
 from models.sampling import Marks, Sampler
-from models.watched import WATCHED, in_units, model_reading, watched
+from models.watched import WATCHED, in_row_order, in_units, model_reading, watched
 from tocsin.clock import Clock
 from tocsin.codec import pack
 from tocsin.errors import StateError
@@ -95,7 +95,7 @@ class Adwin:
                     found.append((row, self._reading(rows, row, name)))
                     self.pasts[name] = _Past(Marks([]))
                 series = series.after(fed)
-        return [reading for _, reading in sorted(found, key=lambda item: item[0])]
+        return in_row_order(found)
 
     def _reading(self, rows: Rows, row: int, name: str) -> Reading:
         window, past = self.windows[name], self.pasts[name]

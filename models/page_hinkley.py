@@ -24,7 +24,7 @@ from models.river_state import (
     restore_page_hinkley,
 )
 from models.sampling import Marks, Sampler
-from models.watched import SMALLEST_SD, WATCHED, in_units, model_reading, watched
+from models.watched import SMALLEST_SD, WATCHED, in_row_order, in_units, model_reading, watched
 from tocsin.clock import Clock
 from tocsin.codec import pack
 from tocsin.errors import StateError
@@ -132,7 +132,7 @@ class PageHinkley:
                     row = series.rows[fed - 1]
                     found.append((row, self._reading(rows, row, name, standard[fed - 1])))
                 series = series.after(fed)
-        return [reading for _, reading in sorted(found, key=lambda item: item[0])]
+        return in_row_order(found)
 
     def _reading(self, rows: Rows, row: int, name: str, value: float) -> Reading:
         numbers, scale = page_hinkley_numbers(self.tests[name]), self.scales[name]

@@ -41,7 +41,7 @@ class Sampler(msgspec.Struct, array_like=True):
         """
         if not len(ts):
             return np.empty(0, np.int64)
-        furthest = max(int(ts.max()), self.high_ms)
+        furthest = max(int(np.maximum.reduce(ts)), self.high_ms)
         if furthest // 60_000 == self.minute and self.rows + len(ts) <= self.per_minute * self.every:
             self.high_ms = furthest
             return self._stride(0, len(ts))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import compress
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -60,15 +61,27 @@ class Series(NamedTuple):
 
     def after(self, count: int) -> Series:
         """Returns what is left behind the first `count` values."""
-        return Series(self.rows[count:], self.ts[count:], self.values[count:])
+        return Series(self.rows[count:], self.ts[count:], self.values[count:]) if count < len(self.values) else NOTHING
+
+
+NOTHING: Final = Series([], [], [])
+
+_LAST: Final[list[tuple[Rows, list[int], dict[str, Series]]]] = []
+"""The last answer of `watched`: both detectors of a model read the same rows of the same block, one after the other."""
 
 
 def watched(rows: Rows, picked: Picked) -> dict[str, Series]:
-    """Returns quantity → its known values in the picked rows; nothing when no row is picked."""
-    if not len(picked):
+    """Returns quantity → its known values in the picked rows; nothing when no row is picked. To be read only."""
+    at: list[int] = picked.tolist()
+    for block, before, series in _LAST:
+        if block is rows and before == at:
+            return series
+    if not at:
         return {}
-    at, ts = picked.tolist(), rows.ts[picked].tolist()
-    return {name: _known(Series(at, ts, values_of(rows, picked))) for name, values_of in WATCHED.items()}
+    ts = rows.ts[picked].tolist()
+    found = {name: _known(Series(at, ts, values_of(rows, picked))) for name, values_of in WATCHED.items()}
+    _LAST[:] = [(rows, at, found)]
+    return found
 
 
 def _known(series: Series) -> Series:
@@ -77,6 +90,11 @@ def _known(series: Series) -> Series:
     known = [not math.isnan(value) for value in series.values]
     at, ts, values = series
     return Series(list(compress(at, known)), list(compress(ts, known)), list(compress(values, known)))
+
+
+def in_row_order(found: list[tuple[int, Reading]]) -> list[Reading]:
+    """Returns the readings by the rows that made them."""
+    return [reading for _, reading in sorted(found, key=itemgetter(0))] if found else []
 
 
 def in_units(watches: str, value: float) -> float:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
 from river import anomaly
 
 from models.half_space_trees import HEIGHT, LIMITS_FROM, TREES, WINDOW, HalfSpaceTrees
-from tests.helpers.traffic import FEATURES, cut, poisson, rows_at
+from models.river_state import Forest, restore_forest
+from tests.helpers.traffic import FEATURES, cut, poisson, rows_at, with_values
 from tocsin.clock import Clock
+from tocsin.errors import StateError
 
 
 def test_scores_are_those_of_river_on_the_same_points_also_after_a_restart() -> None:
@@ -36,3 +40,38 @@ def test_limits_are_fixed_by_the_first_rows() -> None:
     detector.observe(rows.select(slice(LIMITS_FROM, None)), Clock())
     assert detector.limits == before
     assert all(low < high for low, high in before)
+
+
+def masses(detector: HalfSpaceTrees) -> list[tuple[int, int]]:
+    return [(node.l_mass, node.r_mass) for tree in detector.trees._tree_nodes for node in tree]
+
+
+@pytest.mark.parametrize("learnt", [0, 1, WINDOW - 1, WINDOW, 2 * WINDOW + 100])
+def test_the_leaves_say_what_river_counted_in_every_node(learnt: int) -> None:
+    rows = rows_at(*poisson(1, 10, 0.1, 1_500)).select(slice(0, LIMITS_FROM + learnt))
+    rows = with_values(rows, 0, values=np.where(rows.values > 60, np.float32(np.nan), rows.values))
+    detector, restored = HalfSpaceTrees(seed=5), HalfSpaceTrees(seed=5)
+    for block in cut(rows, 100):
+        detector.observe(block, Clock())
+    restored.load(detector.dump())
+    assert masses(restored) == masses(detector)
+    assert restored.dump() == detector.dump()
+    assert sum(now for now, _ in masses(detector)) == learnt % WINDOW * TREES * (HEIGHT + 1)
+
+
+def test_a_dump_is_never_older_than_the_last_point() -> None:
+    rows = rows_at(*poisson(1, 10, 0.1, 1_500))
+    often, once = HalfSpaceTrees(), HalfSpaceTrees()
+    for block in cut(rows, 100):
+        often.observe(block, Clock())
+        once.observe(block, Clock())
+        often.dump()
+    assert often.dump() == once.dump()
+
+
+def test_masses_of_other_trees_are_refused() -> None:
+    detector = HalfSpaceTrees()
+    detector.observe(rows_at(*poisson(1, 10, 0.1, 60)), Clock())
+    forest = Forest(b"\0", b"\0", 0, True)
+    with pytest.raises(StateError, match="of 640 leaves expected, of 1 and 1 found"):
+        restore_forest(detector.trees, forest)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from river import drift
 
 from models.page_hinkley import DELTA, SCALE_FROM, PageHinkley
+from models.river_state import feed_page_hinkley, page_hinkley_numbers
 from tests.helpers.traffic import cut, poisson, rows_at, with_values
 from tocsin.clock import Clock
 
@@ -30,3 +32,21 @@ def test_a_quantity_that_never_moved_does_not_flag_at_its_first_step() -> None:
     still = with_values(rows, 0, confidence=np.full(len(rows), 0.5, np.float32), status=np.full(len(rows), 200, np.int16))
     nudged = with_values(still, 4_000, confidence=np.full(len(rows) - 4_000, 0.5001, np.float32))
     assert [r for b in cut(nudged, 512) for r in PageHinkley().observe(b, Clock())] == []
+
+
+@pytest.mark.parametrize("size", [1, 9, 100])
+def test_fed_by_the_list_it_remembers_what_river_remembers(size: int) -> None:
+    rng = np.random.default_rng(3)
+    values = np.concatenate([rng.normal(mean, 1.0, 700) for mean in (0.0, 2.0, -2.0, 1.0)]).tolist()
+    ours, theirs = (drift.PageHinkley(min_instances=100, delta=DELTA, threshold=50.0, alpha=1.0) for _ in range(2))
+    flags, wanted = [], []
+    for at, value in enumerate(values):
+        theirs.update(value)
+        wanted += [at] if theirs.drift_detected else []
+    for begin in range(0, len(values), size):
+        at, end = begin, min(begin + size, len(values))
+        while at < end:
+            at += feed_page_hinkley(ours, values[at:end])
+            flags += [at - 1] if ours.drift_detected else []
+    assert flags == wanted != []
+    assert page_hinkley_numbers(ours) == page_hinkley_numbers(theirs)
