@@ -97,7 +97,7 @@ def tempering(evidence: NDArray[np.floating[Any]], weights: Floats) -> Floats:
     if int(used.sum()) < BLOCKS[0]:
         return exponents
     variance = evidence[used].var(axis=0)
-    sums, mass = evidence * weights[:, None], weights[:, None]
+    sums, mass = evidence * weights.astype(np.float32)[:, None], weights[:, None]
     for block, before in zip(BLOCKS, (1, *BLOCKS), strict=False):
         sums, mass = _summed(sums, block // before), _summed(mass, block // before)
         if len(sums) < ENOUGH_BLOCKS:
@@ -123,7 +123,8 @@ def day_margin(evidence: NDArray[np.floating[Any]], weights: Floats, day: Ints) 
     if len(starts) < 2:
         return np.zeros(evidence.shape[1])
     mass = np.add.reduceat(weights, starts)
-    gains = np.add.reduceat(np.expm1(evidence * weights[:, None]), starts, axis=0) / np.maximum(mass, 1e-9)[:, None]
+    gained = np.expm1(evidence * weights.astype(np.float32)[:, None])  # float32 halves what is by far the largest array here
+    gains = np.add.reduceat(gained, starts, axis=0, dtype=np.float64) / np.maximum(mass, 1e-9)[:, None]
     full = mass >= 0.25 * np.median(mass)  # the first and the last day are often stubs
     if int(full.sum()) < 2:
         return np.zeros(evidence.shape[1])
@@ -172,8 +173,8 @@ def _starts(differs: NDArray[np.bool_]) -> Ints:
     return np.flatnonzero(np.concatenate(([True], differs)))
 
 
-def _summed(values: Floats, times: int) -> Floats:
+def _summed(values: NDArray[np.floating[Any]], times: int) -> Floats:
     """Returns the sums of every `times` consecutive rows; an incomplete rest is left out."""
     whole = len(values) // times
-    summed: Floats = values[: whole * times].reshape(whole, times, -1).sum(axis=1)
+    summed: Floats = values[: whole * times].reshape(whole, times, -1).sum(axis=1, dtype=np.float64)
     return summed
