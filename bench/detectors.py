@@ -1,7 +1,7 @@
 """Detectors on traffic whose truth is known: false alarms, calls to alarm, cost.
 
 `python -m bench.detectors null [days [detector …]]`: on the traffic that constants were chosen on · `… unseen [days …]`: on
-other traffic, fresh seeds · `… probe` · `… cost`
+other traffic, fresh seeds · `… probe` · `… golden [hours [days]]`: `probe_rate` against a baseline · `… cost`
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import Final
 import numpy as np
 
 from bench.nulls import DAY_S, DAYS, TUNED, UNSEEN, Stream
+from models.baseline import FORMAT, Baseline, Season
 from models.detector import Detector, Seat
+from models.rates import Habits
 from models.registry import DETECTORS
 from tests.helpers.traffic import MODEL, START_MS, Times, Whos, cut, join, poisson, rows_at, sessions, steady, trickle
 from tocsin.clock import Clock
@@ -43,11 +45,32 @@ PROBES: Final[dict[str, tuple[Stream, tuple[Times, Whos]]]] = {
 """An attacker in calm traffic: name → (seed → traffic, the attacker's calls)."""
 
 
-def build(name: str, shards: int = 1) -> Detector:
-    """Returns a cold detector as the default configuration seats it."""
+def build(name: str, shards: int = 1, rates: dict[str, float] | None = None) -> Detector:
+    """Returns a cold detector as the default configuration seats it, behind a baseline of these rates."""
     entry = DETECTORS[name]
     budget = 4.0 if entry.scope == "shard" else 1.0
-    return entry.build(Seat(0, shards, MODEL, budget * entry.share))
+    baselines = {} if rates is None else {MODEL: bare(rates)}
+    detector: Detector = entry.build(Seat(0, shards, MODEL, budget * entry.share, baselines=baselines))
+    return detector
+
+
+def bare(rates: dict[str, float]) -> Baseline:
+    """Returns a baseline that knows nothing but rates."""
+    nan = float("nan")
+    return Baseline(FORMAT, MODEL, (), 0, 0, 0, 0, 1, Season(), (), (), rates, nan, nan, None, b"", ())
+
+
+def rates_of(stream: tuple[Times, Whos]) -> dict[str, float]:
+    """Returns what a baseline built on this traffic would say about rates."""
+    habits = Habits()
+    habits.add(rows_at(*stream))
+    return habits.rates()
+
+
+def part(stream: tuple[Times, Whos], begin: float, end: float) -> tuple[Times, Whos]:
+    """Returns the calls of some seconds of a stream."""
+    kept = slice(*np.searchsorted(stream[0], (begin, end)).tolist())
+    return stream[0][kept], stream[1][kept]
 
 
 def run(detector: Detector, stream: tuple[Times, Whos], seed: int) -> list[Reading]:
@@ -98,6 +121,26 @@ def probe() -> None:
         print(f"{name:34} found {len(after)}/5 after {sorted(after)} calls; others named: {others}", flush=True)
 
 
+def golden(hours: float, days: int) -> None:
+    """Prints whom `probe_rate` names after the first day: what it learnt itself, and against a baseline of some hours.
+
+    The baseline is of the first hours of the same traffic; the detector behind it sees traffic from the second day on only.
+    """
+    for first_seed, nulls in ((0, TUNED), (FRESH, UNSEEN)):
+        for name, stream in nulls.items():
+            named = [0, 0]
+            runs = -(-days // (DAYS - 1))
+            for seed in range(first_seed, first_seed + runs):
+                traffic = stream(seed)
+                rates = rates_of(part(traffic, 0, hours * 3_600))
+                itself = run(build("probe_rate"), traffic, seed)
+                behind = run(build("probe_rate", 1, rates), part(traffic, DAY_S, np.inf), seed)
+                for arm, readings in enumerate((itself, behind)):
+                    seen = {(r.caller, (r.ts - START_MS) // 86_400_000) for r in readings}
+                    named[arm] += sum(day >= 1 for _, day in seen)
+            print(f"{name:31} {runs * (DAYS - 1)} days: {named[0]} by itself, {named[1]} behind {hours:g} h", flush=True)
+
+
 def cost() -> None:
     """Prints CPU microseconds per event and state bytes, at 512 rows a block, best of three."""
     streams = {
@@ -130,10 +173,12 @@ def main(args: list[str]) -> None:
         null(UNSEEN, FRESH, days, detectors)
     elif what == "probe":
         probe()
+    elif what == "golden":
+        golden(float((args[1:] or ["24"])[0]), int((args[2:] or ["10"])[0]))
     elif what == "cost":
         cost()
     else:
-        sys.exit("bench.detectors: one of null, unseen, probe, cost expected; got " + repr(what))
+        sys.exit("bench.detectors: one of null, unseen, probe, golden, cost expected; got " + repr(what))
 
 
 if __name__ == "__main__":

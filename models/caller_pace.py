@@ -9,6 +9,9 @@ I follows from the usual rate: the caller's own past, filled up with the populat
 was first seen is believed on the first day: somebody must be. Who comes later is a stranger among known people, and its past
 outweighs them only after it has lasted several times as long as they had been watched. Nobody is held to less than a stranger
 is: the average of a past holds nights and pauses, and an attacker could always come as a stranger.
+
+Where a baseline is in force none of this counts: the usual rate is the golden population's, or what is known of the caller
+itself in golden traffic, and nobody's past is believed.
 """
 
 from __future__ import annotations
@@ -23,7 +26,8 @@ from numpy.typing import NDArray
 from models import caller_windows
 from models.caller_table import CallerTable, put, take
 from models.caller_windows import MINUTE_US
-from models.usual import BURST_MOST, DAY_MINUTES, TICK_MS, TICKS_PER_MIN, Usual
+from models.rates import BURST_MOST, DAY_MINUTES, SLACK, Allowance
+from models.usual import TICK_MS, TICKS_PER_MIN, Usual
 
 TICK_US = TICK_MS * 1000
 HALF_LIFE_TICKS = float(DAY_MINUTES * TICKS_PER_MIN)
@@ -44,7 +48,6 @@ CAP = 4.0
 """Past the first day nobody's usual rate rises beyond so many times the population's upper rate or its own of that day; who
 came later is held to it at once, but more loosely while the population has been watched for less than KNOWN_MIN."""
 
-SLACK = 6.0
 DEBT_TIMES = 2.0
 """Debt is forgiven beyond this many bursts at every stocktaking, so that an attacker's does not grow for ever."""
 
@@ -57,6 +60,7 @@ COLUMNS = {
     "busy": "f4",  # the most calls in one hour, fading like its past
     "peak": "f4",  # the largest burst, calls, fading like its past
     "step_us": "i8",  # I
+    "free_us": "i8",  # how far T may run ahead: a burst's worth of I
     "due_us": "i8",  # T
     "last_us": "i8",  # its last call
     "busy_us": "i8",  # when it last owed nothing
@@ -125,6 +129,11 @@ class Pace:
         """Returns the usual rate of its caller, calls per second."""
         return 1e6 / (SLACK * float(self.callers["step_us"][self.group[at]]))
 
+    def burst(self, at: int) -> int:
+        """Returns how many calls its caller may make at once."""
+        caller = self.callers[self.group[at]]
+        return round(int(caller["free_us"]) / int(caller["step_us"]))
+
     def hold(self, at: int, weight: float) -> None:
         """Notes how much is held against its caller, for the table."""
         self.callers["held"][self.group[at]] = weight
@@ -145,7 +154,7 @@ class Pace:
         put(table.records, self.slots, callers)
 
 
-def pace(table: CallerTable, slots: Ints, ts: Ints, usual: Usual) -> Pace:
+def pace(table: CallerTable, slots: Ints, ts: Ints, usual: Usual, allowed: Allowance | None = None) -> Pace:
     """Returns the step of these calls; the table changes when it is committed.
 
     Args:
@@ -153,6 +162,7 @@ def pace(table: CallerTable, slots: Ints, ts: Ints, usual: Usual) -> Pace:
         slots: int64 (calls,), sorted.
         ts: int64 (calls,), event times, Unix milliseconds, in ledger order within a caller.
         usual: of the model, settled for the current tick.
+        allowed: by its baseline, if one is in force.
     """
     number = np.arange(len(slots))
     begins = np.ones(len(slots), np.bool_)
@@ -163,7 +173,7 @@ def pace(table: CallerTable, slots: Ints, ts: Ints, usual: Usual) -> Pace:
     callers = take(table.records, mine)
     stale = np.flatnonzero(callers["at"] != usual.tick)
     if len(stale):
-        put(callers, stale, refreshed(take(callers, stale), usual))
+        put(callers, stale, refreshed(take(callers, stale), table.key[mine[stale]], usual, allowed))
     step_us: NDArray[Any] = callers["step_us"]
     group = np.cumsum(begins) - 1
     time_us = _running_max(ts * 1000, callers["last_us"], group)
@@ -174,7 +184,7 @@ def pace(table: CallerTable, slots: Ints, ts: Ints, usual: Usual) -> Pace:
     idle = np.maximum.accumulate(np.where(ahead == each_us, number, -1))
     idle = np.where(idle >= begin, idle, -1)
     peak = np.minimum(np.maximum.reduceat(ahead, starts) / step_us, BURST_MOST)
-    excess = (ahead > usual.burst * each_us) & usual.armed
+    excess = (ahead > callers["free_us"][group]) & usual.armed
     return Pace(mine, callers, starts, sizes, group, time_us, due_us, excess, idle, peak)
 
 
@@ -188,7 +198,7 @@ def _running_max(values: Ints, floor: NDArray[Any], group: Ints) -> Ints:
     return highest
 
 
-def refreshed(callers: NDArray[np.void], usual: Usual) -> NDArray[np.void]:
+def refreshed(callers: NDArray[np.void], keys: NDArray[np.uint64], usual: Usual, allowed: Allowance | None) -> NDArray[np.void]:
     """Returns these records at the model's tick: the past fades, what is usual is set, the windows roll."""
     new = callers["minute"] < 0
     before = np.where(new, usual.tick, callers["at"])
@@ -196,13 +206,17 @@ def refreshed(callers: NDArray[np.void], usual: Usual) -> NDArray[np.void]:
     fade = np.exp2((before - usual.tick) / HALF_LIFE_TICKS)
     callers["seen"] = np.rint(callers["seen"] * fade * GRAINS) / GRAINS
     callers["peak"] *= fade.astype(np.float32)
-    step_us = np.rint(MINUTE_US / (SLACK * _usual_per_min(callers, usual))).astype(np.int64)
+    rate, burst = _usual_per_min(callers, usual), np.full(len(callers), usual.burst)
+    if allowed is not None:
+        known, burst = allowed.habits(keys, usual.burst)
+        rate = known * usual.surge if allowed.whole else np.maximum(rate, known * usual.surge)
+    step_us = np.rint(MINUTE_US / (SLACK * rate)).astype(np.int64)
     now_us = usual.tick * TICK_US
     owed = np.maximum(callers["due_us"] - now_us, 0) / np.maximum(callers["step_us"], 1)
-    owed = np.where(usual.armed & (before >= usual.armed_tick), np.minimum(owed, DEBT_TIMES * usual.burst), 0.0)
+    owed = np.where(usual.armed & (before >= usual.armed_tick), np.minimum(owed, DEBT_TIMES * burst), 0.0)
     owing = now_us + np.rint(owed * step_us).astype(np.int64)
     callers["due_us"] = np.where(owed > 0.0, owing, np.where(new, 0, np.minimum(callers["due_us"], now_us)))
-    callers["step_us"] = step_us
+    callers["step_us"], callers["free_us"] = step_us, np.rint(burst * step_us)
     callers["at"], callers["minute"], callers["model"] = usual.tick, usual.minute, usual.number
     callers["busy"] = np.maximum(callers["busy"] * fade.astype(np.float32), caller_windows.this_hour(callers))
     caller_windows.roll(callers, before // TICKS_PER_MIN, usual.minute)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.discount import WINDOW, WindowCounter
+from models.rates import Habits
 from tocsin.errors import ConfigError
 from tocsin.rows import Rows
 
@@ -39,6 +40,7 @@ class Golden:
         windows: window → int64 (rows,), which window each row fell into.
         share: of the rows there were; the others were dropped.
         callers: distinct callers among the rows kept.
+        rates: how fast callers asked, of all rows there were.
     """
 
     rows: Rows
@@ -46,6 +48,7 @@ class Golden:
     windows: dict[int, Ints]
     share: float
     callers: int
+    rates: dict[str, float]
 
     def select(self, which: slice) -> Golden:
         """Returns a part of it in time."""
@@ -56,6 +59,7 @@ class Golden:
             {window: number[which] for window, number in self.windows.items()},
             self.share,
             len(np.unique(rows.hash)),
+            self.rates,
         )
 
 
@@ -76,6 +80,7 @@ class Sample:
         self._share = 1.0
         self._features: dict[str, None] = {}
         self._pieces: list[tuple[Rows, Ints, tuple[Ints, ...]]] = []
+        self._habits = Habits()
         self._counters = tuple(WindowCounter(window) for window in WINDOWS)
 
     def add(self, rows: Rows) -> None:
@@ -93,6 +98,7 @@ class Sample:
         self.last_ts = max(self.last_ts, last) if self.model else last
         self.model = rows.model
         self._features.update(dict.fromkeys(rows.features))
+        self._habits.add(rows)
         ranks = tuple(counter.ranks(rows.hash) for counter in self._counters)
         number = np.arange(self.rows, self.rows + len(rows))
         self.rows += len(rows)
@@ -119,7 +125,8 @@ class Sample:
             for index, window in enumerate(WINDOWS)
         }
         windows = {window: number[order] // window for window in WINDOWS}
-        return Golden(rows.select(order), ranks, windows, self._kept / self.rows, len(np.unique(rows.hash)))
+        callers = len(np.unique(rows.hash))
+        return Golden(rows.select(order), ranks, windows, self._kept / self.rows, callers, self._habits.rates())
 
     def _keep(self, rows: Rows, number: Ints, ranks: tuple[Ints, ...]) -> None:
         kept = np.flatnonzero((number // STRETCH) * GOLDEN_RATIO % 1.0 < self._share)

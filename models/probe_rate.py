@@ -9,15 +9,19 @@ times the usual rate, and a burst saved up at that rate, are free: a leaky bucke
 past is exact however rows are cut, and is taken for a whole block at once. Only what spills over is evidence, weighed by
 `suspect.py`. So a session after hours of silence, or a sale that triples everyone's rate, costs nothing and says nothing.
 
-What it cannot see: a caller that was busy from the first minute on is believed, for busy services look the same; and an attack
-spread over so many accounts that each stays below SLACK times the upper quantile is nobody's rate. What it cannot know: a
-nightly job, or a heavy client, that first comes on the model's first day and after it is armed is named, as an attacker is.
+Where the model's baseline is in force its rates (`rates.py`) say what is usual, from the first event on, and no past counts.
+
+Without one, a caller that was busy from the first minute on is believed, for busy services look the same, and a nightly job
+that first comes on the model's first day and after it is armed is named, as an attacker is. With one, whoever outgrows the
+golden traffic is named: asks SLACK times its upper quantile, and was not known there for it. Never seen is an attack spread
+over so many accounts that each stays below that: it is nobody's rate.
 """
 
 from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -25,8 +29,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import caller_windows
+from models.baseline import Baseline
 from models.caller_pace import COLUMNS, TICK_US, Pace, pace
 from models.caller_table import CallerTable
+from models.rates import Allowance
 from models.suspect import FASTER, MAX_EXAMPLES, Suspect
 from models.usual import Usual
 from tocsin.clock import Clock
@@ -36,7 +42,7 @@ from tocsin.reading import Evidence, Reading
 from tocsin.rows import Rows
 
 ID = "probe_rate"
-VERSION = 2
+VERSION = 3
 MONTH_S = 30 * 86_400.0
 SETS = 8_192
 AGAIN = 10
@@ -61,6 +67,7 @@ class ProbeRate:
     Attributes:
         alerts_per_month: false alarms that may be raised on the whole fleet, over all shards.
         shards: how many share them.
+        baselines: model → its baseline, as in force at any time.
         table: what is remembered of each (caller, model); bounded.
         models: how fast callers of each model usually ask.
         suspects: place in the table → evidence; bounded.
@@ -68,9 +75,11 @@ class ProbeRate:
 
     alerts_per_month: float = 1.0
     shards: int = 1
+    baselines: Mapping[str, Baseline] = field(default_factory=dict)
     table: CallerTable = field(default_factory=lambda: CallerTable(SETS, COLUMNS))
     models: dict[str, Usual] = field(default_factory=dict)
     suspects: dict[int, Suspect] = field(default_factory=dict)
+    _allowed: dict[str, tuple[Baseline, Allowance | None]] = field(default_factory=dict)
 
     @property
     def threshold(self) -> float:
@@ -83,18 +92,19 @@ class ProbeRate:
         if not len(rows):
             return readings
         usual = self._usual(rows.model)
-        keys = _keys(rows)
+        allowed = self._allowance(rows.model)
+        keys = _keys(rows.hash, rows.model)
         high = np.maximum.accumulate(np.maximum(rows.ts, usual.high_ms))
         ticks = usual.ticks(high)
         begin = 0
         while begin < len(rows):
             tick = int(ticks[begin])
             if tick != usual.tick:
-                usual.settle(tick, self.table)
+                usual.settle(tick, self.table, allowed)
                 self._forget(usual)
             end = begin + int(np.searchsorted(ticks[begin:], tick, side="right"))
             slots, taken = self.table.place(keys[begin:end], usual.minute)
-            readings += self._apply(rows, begin, slots, usual)
+            readings += self._apply(rows, begin, slots, usual, allowed)
             begin += taken
             usual.rows += taken
             usual.high_ms = int(high[begin - 1])
@@ -106,13 +116,26 @@ class ProbeRate:
             self.models[name] = Usual(len(self.models) + 1)
         return self.models[name]
 
-    def _apply(self, rows: Rows, begin: int, slots: NDArray[np.int64], usual: Usual) -> list[Reading]:
+    def _allowance(self, model: str) -> Allowance | None:
+        """Returns what the model's baseline allows; worked out once per baseline."""
+        baseline = self.baselines.get(model) if model in self.models else None
+        if baseline is None:
+            return None
+        known, allowed = self._allowed.get(model, (None, None))
+        if known is not baseline:
+            allowed = Allowance.of(baseline.rates, self.shards, lambda hashes: _keys(hashes, model))
+            self._allowed[model] = baseline, allowed
+        return allowed
+
+    def _apply(
+        self, rows: Rows, begin: int, slots: NDArray[np.int64], usual: Usual, allowed: Allowance | None
+    ) -> list[Reading]:
         tracked = np.flatnonzero(slots >= 0)
         if not len(tracked):
             return []
         # Sixteen bits are sorted by radix, five times as fast.
         order = tracked[np.argsort(slots[tracked].astype(np.min_scalar_type(self.table.size - 1)), kind="stable")]
-        step = pace(self.table, slots[order], rows.ts[begin + order], usual)
+        step = pace(self.table, slots[order], rows.ts[begin + order], usual, allowed)
         readings = self._weigh(rows, begin + order, step, usual) if step.excess.any() else []
         step.commit(self.table)
         usual.calls += len(order) - int(np.count_nonzero(step.excess))
@@ -176,7 +199,7 @@ class ProbeRate:
             "usual_per_min": round(suspect.usual_per_min, 3),
             "times_usual": round(rate / suspect.usual_per_min, 1),
             "population_per_min": round(usual.per_min, 3),
-            "burst_allowed": round(usual.burst),
+            "burst_allowed": step.burst(at),
             **caller_windows.counts(step.callers[group], step.time_us[int(step.starts[group]) : at + 1]),
         }
         return Reading(
@@ -232,8 +255,8 @@ def _again(suspect: Suspect, count: int, time_us: int) -> bool:
     return count >= suspect.told * AGAIN or time_us >= suspect.told_us + AGAIN_US
 
 
-def _keys(rows: Rows) -> NDArray[np.uint64]:
+def _keys(hashes: NDArray[np.uint64], model: str) -> NDArray[np.uint64]:
     """Returns what the table knows (caller, model) by, never 0: one caller of two models has two habits."""
-    salt = np.uint64(zlib.crc32(rows.model.encode()) * 0x1_0000_0001)
-    keys: NDArray[np.uint64] = np.maximum(rows.hash ^ salt, np.uint64(1))
+    salt = np.uint64(zlib.crc32(model.encode()) * 0x1_0000_0001)
+    keys: NDArray[np.uint64] = np.maximum(hashes ^ salt, np.uint64(1))
     return keys

@@ -23,7 +23,7 @@ from tocsin.signal import Kind
 
 
 def _probe_rate(seat: Seat) -> Detector:
-    return probe_rate.ProbeRate(alerts_per_month=seat.alerts_per_month, shards=seat.shards)
+    return probe_rate.ProbeRate(seat.alerts_per_month, seat.shards, seat.baselines)
 
 
 def _adwin(seat: Seat) -> Detector:

@@ -3,32 +3,33 @@
 The upper quantiles of what callers did, not their mean: a newcomer is held against nearly everyone, not against the typical
 one, and against their busiest hours, for it is judged while it calls. The first places of the table hold a random sample of
 its callers, for a key's set is a hash. When all ask more than usual at once, a sale, everyone's allowance grows with the
-volume. Stock is taken when the model's own furthest event time fills a minute, in its first two minutes every ten seconds, and
+volume. Where a baseline is in force its frozen numbers (`rates.py`) stand for the sample's, from the next stocktaking on.
+
+Stock is taken when the model's own furthest event time fills a minute, in its first two minutes every ten seconds, and
 nothing moves in between, so the numbers do not depend on how rows were cut into frames.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from models.caller_table import CallerTable
+from models.rates import (
+    BURST_FLOOR,
+    BURST_MOST,
+    BURST_TIMES,
+    BURST_TIMES_LEARNING,
+    DAY_MINUTES,
+    FEWEST,
+    FLOOR_PER_MIN,
+    SURGE_FROM,
+    Allowance,
+    upper,
+)
 
 SAMPLE = 4_096
-QUANTILE = 0.99
-FEWEST = 10
-"""Callers in the sample below which a quantile says nothing and the floors stand alone."""
-
-FLOOR_PER_MIN = 1.0
-BURST_FLOOR = 30.0
-BURST_TIMES = 3.0
-BURST_TIMES_LEARNING = 4.0
-"""While no whole day has been seen the largest bursts are yet to come."""
-
-BURST_MOST = 400.0
 TICK_MS = 10_000
 TICKS_PER_MIN = 6
 ARM = ((3, 1_000, 300), (12, 5_000, 0), (180, 1_000, 0), (8_640, 0, 0))
@@ -40,11 +41,7 @@ YOUNG_MIN = 2
 GRACE_TICKS = 30
 """A population known for less than this is not known well: everyone may ask so much more."""
 
-DAY_MINUTES = 1_440
 LATELY_MIN = 10.0
-SURGE_FROM = 1.5
-"""Volume up to this many times its mean is an ordinary hour of the day."""
-
 SURGE_MOST = 4.0
 
 
@@ -103,15 +100,27 @@ class Usual(msgspec.Struct, array_like=True):
         young = first + YOUNG_MIN * TICKS_PER_MIN
         return ticks if ticks[-1] < young else np.where(ticks < young, ticks, ticks - ticks % TICKS_PER_MIN)
 
-    def settle(self, tick: int, table: CallerTable) -> None:
-        """Takes stock at a tick that lies above the last one."""
+    def settle(self, tick: int, table: CallerTable, allowed: Allowance | None = None) -> None:
+        """Takes stock at a tick that lies above the last one.
+
+        Args:
+            tick: the new one.
+            table: of the shard.
+            allowed: by the model's baseline, if one is in force.
+        """
         if self.first_tick < 0:
             self.first_tick = tick
         elif tick // TICKS_PER_MIN > self.minute:
-            self._follow_volume(tick // TICKS_PER_MIN - self.minute)
+            self._follow_volume(tick // TICKS_PER_MIN - self.minute, allowed)
         self.tick = tick
         age = tick - self.first_tick
-        self.grace = max(1.0, GRACE_TICKS / max(age, 1))
+        if allowed is not None:
+            self.per_min, self.burst, self.grace = allowed.per_min, allowed.burst, 1.0
+            self.armed_tick = self.armed_tick if self.armed else tick
+            if allowed.whole:
+                return
+        else:
+            self.grace = max(1.0, GRACE_TICKS / max(age, 1))
         used = table.key.nonzero()[0]
         mine = used[table.data["model"][used] == self.number][:SAMPLE]
         if not self.armed and any(age >= t and self.rows >= rows and len(mine) >= callers for t, rows, callers in ARM):
@@ -120,11 +129,13 @@ class Usual(msgspec.Struct, array_like=True):
             return
         # Averages hold nights and pauses; who is judged is calling.
         rates = np.maximum(table.data["own"][mine], table.data["busy"][mine] / np.float32(60.0))
-        self.per_min = max(FLOOR_PER_MIN, _upper(rates))
         times = BURST_TIMES_LEARNING if self.learning else BURST_TIMES
-        self.burst = min(max(BURST_FLOOR, times * _upper(table.data["peak"][mine])), BURST_MOST)
+        per_min, burst = max(FLOOR_PER_MIN, upper(rates)), max(BURST_FLOOR, times * upper(table.data["peak"][mine]))
+        if allowed is not None:
+            per_min, burst = max(per_min, allowed.per_min), max(burst, allowed.burst)
+        self.per_min, self.burst = per_min, min(burst, BURST_MOST)
 
-    def _follow_volume(self, gone: int) -> None:
+    def _follow_volume(self, gone: int, allowed: Allowance | None) -> None:
         """Sets the surge from the minute that ends; `gone` minutes ago it was the current one."""
         self.lately = (self.lately + self.calls) * 2.0 ** (-gone / LATELY_MIN)
         self.ever = (self.ever + self.calls) * 2.0 ** (-gone / DAY_MINUTES)
@@ -132,10 +143,5 @@ class Usual(msgspec.Struct, array_like=True):
         age = self.minute + gone - self.first_tick // TICKS_PER_MIN
         lately = self.lately / (1.0 - 2.0 ** (-age / LATELY_MIN)) / LATELY_MIN
         ever = self.ever / (1.0 - 2.0 ** (-age / DAY_MINUTES)) / DAY_MINUTES
-        self.surge = min(max(lately / (ever * SURGE_FROM), 1.0), SURGE_MOST)
-
-
-def _upper(values: NDArray[Any]) -> float:
-    """Returns what 1 % of the values, and at least two of them, exceed: a few attackers must not set their own limit."""
-    rank = len(values) - 1 - max(2, round((1.0 - QUANTILE) * len(values)))
-    return float(np.partition(values, rank)[rank])
+        ordinary = ever * SURGE_FROM if allowed is None or not allowed.whole else allowed.volume
+        self.surge = min(max(lately / ordinary, 1.0), SURGE_MOST)
