@@ -37,6 +37,9 @@ class Promotion(msgspec.Struct, frozen=True, array_like=True):
     ladder: Ladder
 
 
+_NOTHING: Final = Promotion("", -1, "learning")
+
+
 @dataclass(slots=True)
 class Promotions:
     """All models that were ever promoted.
@@ -51,10 +54,11 @@ class Promotions:
     standing: dict[str, Promotion] = field(default_factory=dict)
     references: dict[str, Baseline] = field(default_factory=dict)
 
-    def apply(self, order: Promote, ts: int) -> tuple[bool, str]:
-        """Returns whether the model's reference is another one now, and why the order was not obeyed, "" when it was.
+    def apply(self, order: Promote, ts: int) -> tuple[list[str], str]:
+        """Returns the models whose reference is another one now, and why the order was not obeyed, "" when it was.
 
-        The same baseline on another rung of the ladder keeps its epoch: what was learnt about it stays.
+        The same baseline on another rung of the ladder keeps its epoch: what was learnt about it stays. Beyond MAX_MODELS the
+        model that was promoted longest ago gives way: old versions are seldom taken away by anybody.
 
         Args:
             order: the promotion.
@@ -63,23 +67,29 @@ class Promotions:
         Raises:
             HoleError: there is no such baseline.
         """
-        now = self.standing.get(order.model)
+        now = self.standing.get(order.model, _NOTHING)
         ladder: Ladder = order.ladder if order.baseline else "learning"
         wanted = order.baseline if ladder != "learning" else ""
-        if now is None and (not wanted or len(self.standing) >= MAX_MODELS):
-            return False, f"at most {MAX_MODELS} models have a baseline" if wanted else ""
-        if now is not None and now.baseline == wanted:
-            self.standing[order.model] = Promotion(wanted, now.epoch, ladder)
-            return False, ""
+        if now.baseline == wanted:
+            if now is not _NOTHING:
+                self.standing[order.model] = Promotion(wanted, now.epoch, ladder)
+            return [], ""
         if wanted:
             reference = self.baselines.get(wanted, order.model)
             if reference.model != order.model:
-                return False, f"baseline {wanted[:12]} must be of the model it is promoted for; it is of {reference.model}"
+                return [], f"baseline {wanted[:12]} must be of the model it is promoted for; it is of {reference.model}"
             self.references[order.model] = reference
         else:
             self.references.pop(order.model, None)
-        self.standing[order.model] = Promotion(wanted, max(ts, now.epoch + 1 if now else ts), ladder)
-        return True, ""
+        self.standing[order.model] = Promotion(wanted, max(ts, now.epoch + 1), ladder)
+        return [order.model, *self._give_way()], ""
+
+    def _give_way(self) -> list[str]:
+        if len(self.standing) <= MAX_MODELS:
+            return []
+        oldest = min(self.standing, key=lambda model: (self.standing[model].epoch, model))
+        del self.standing[oldest]
+        return [oldest] if self.references.pop(oldest, None) is not None else []
 
     def dump(self) -> Section:
         """Returns what is in force; a baseline is only named."""

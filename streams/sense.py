@@ -99,9 +99,9 @@ class SenseFold:
             order = _promotion(control)
             if order is not None:
                 renewed, problem = self.promotions.apply(order, control.ts)
-                if renewed:
-                    self.bank.renew(order.model)
-                    faults += self.counting.renew(order.model, self.ledger.clock, where)
+                for model in renewed:
+                    self.bank.renew(model)
+                    faults += self.counting.renew(model, self.ledger.clock, where)
                 if problem and self.shard == 0:
                     what = uid("promotion", order.model, control.position)
                     faults.append(Fault(what, "promotion", order.model, where, self.ledger.clock.now_ms, problem))

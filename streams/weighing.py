@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from models.baseline import CELLS, Baseline
 from models.detector import Entry, ReadingsDetector, Seat
 from streams.baselines.store import Baselines
+from streams.promotions import MAX_MODELS
 from tocsin.clock import Clock
 from tocsin.codec import pack
 from tocsin.config import Detection
@@ -93,6 +94,8 @@ class Weighing:
         """
         standing = self.standings.get(counts.model)
         faults: list[Fault] = []
+        if standing is None:
+            self._give_way()
         if standing is None or counts.epoch > standing.epoch:
             standing = self.standings[counts.model] = Standing(counts.baseline, counts.epoch, counts.ladder, clock.now_ms)
             faults += self._renew(counts.model, clock, where)
@@ -137,6 +140,15 @@ class Weighing:
         """Returns how much a reading of this detector is worth: `armed` only if the gate and the promotion say so."""
         armed = self.passed_the_gate(model, detector) and self.standings[model].ladder == "armed"
         return "armed" if armed else "provisional"
+
+    def _give_way(self) -> None:
+        """Forgets the model that was not counted for longest when there are too many."""
+        if len(self.standings) >= MAX_MODELS:
+            stalest = min(self.standings, key=lambda model: (self.standings[model].counted_ms, model))
+            del self.standings[stalest], self._references[stalest]
+            for name in self.entries:
+                self._detectors.pop((name, stalest), None)
+                self.disabled.pop((name, stalest), None)
 
     def _live(self, model: str) -> list[str]:
         return [name for name in self.entries if (name, model) in self._detectors]

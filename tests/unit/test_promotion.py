@@ -12,6 +12,7 @@ import pytest
 from models import census
 from models.baseline import Baseline, hash_of
 from models.detector import Entry, Seat
+from streams import promotions
 from streams.baselines.store import MemoryBaselines
 from streams.sense import SenseFold
 from streams.tallies import BUSY_ROWS
@@ -196,6 +197,20 @@ def test_a_snapshot_from_before_baselines_starts_with_none() -> None:
     old = {name: section for name, section in fold.dump().items() if name not in ("promotions", "census", "counts")}
     assert restored.load(old) == []
     assert step(restored, many(10)).counts == ()
+
+
+def test_beyond_the_most_models_the_one_promoted_longest_ago_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(promotions, "MAX_MODELS", 2)
+    names = [f"prod/fraud@{version}" for version in range(3)]
+    made = {name: msgspec.structs.replace(ONE, model=name) for name in names}
+    fold = SenseFold(0, Detection(shards=1, groups=1), {}, MemoryBaselines(made.values()))
+    for at, name in enumerate(names):
+        step(fold, controls=[order(made[name], at, model=name, ts=50_000 + at)])
+    told = step(fold, *(many(20 * at, model=name) for at, name in enumerate(names)))
+    assert [counts.model for counts in told.counts] == names[1:]
+    restored = SenseFold(0, Detection(shards=1, groups=1), {}, MemoryBaselines(made.values()))
+    restored.load(fold.dump())
+    assert restored.dump() == fold.dump()
 
 
 def test_all_shards_agree_on_the_epoch() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from models.baseline import Baseline, Gate, hash_of
 from models.detector import Entry
+from streams import weighing
 from streams.baselines.store import MemoryBaselines
 from streams.judge import JudgeFold
 from tests.helpers.baselines import baseline_of
@@ -101,6 +102,17 @@ def test_a_newer_epoch_starts_the_detectors_anew_and_an_older_one_is_only_counte
     assert said(fold, counts(OLD, 5), now=101_500) is None
     assert given(fold) == [0.0]
     assert fold.weighing.standings[FRAUD].stale == 1
+
+
+def test_of_too_many_models_the_one_not_counted_for_longest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weighing, "MAX_MODELS", 2)
+    fold = judge()
+    for now, model in enumerate(("prod/a@1", "prod/b@1", "prod/a@1", "prod/c@1"), 1):
+        said(fold, counts(model=model), now=100_000 * now)
+    assert set(fold.weighing.standings) == {"prod/a@1", "prod/c@1"}
+    restored = judge()
+    assert restored.load(fold.dump()) == []
+    assert restored.dump() == fold.dump()
 
 
 def test_a_shard_that_keeps_counting_against_the_old_baseline_is_reported_once() -> None:
