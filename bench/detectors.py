@@ -14,10 +14,9 @@ from typing import Final
 import numpy as np
 
 from bench.nulls import DAY_S, DAYS, TUNED, UNSEEN, Stream
-from models.baseline import FORMAT, Baseline, Season
 from models.detector import Detector, Seat
-from models.rates import Habits
 from models.registry import DETECTORS
+from tests.helpers.rates import baseline_of_rates, rates_of
 from tests.helpers.traffic import MODEL, START_MS, Times, Whos, cut, join, poisson, rows_at, sessions, steady, trickle
 from tocsin.clock import Clock
 from tocsin.reading import Reading
@@ -49,22 +48,9 @@ def build(name: str, shards: int = 1, rates: dict[str, float] | None = None) -> 
     """Returns a cold detector as the default configuration seats it, behind a baseline of these rates."""
     entry = DETECTORS[name]
     budget = 4.0 if entry.scope == "shard" else 1.0
-    baselines = {} if rates is None else {MODEL: bare(rates)}
+    baselines = {} if rates is None else {MODEL: baseline_of_rates(rates)}
     detector: Detector = entry.build(Seat(0, shards, MODEL, budget * entry.share, baselines=baselines))
     return detector
-
-
-def bare(rates: dict[str, float]) -> Baseline:
-    """Returns a baseline that knows nothing but rates."""
-    nan = float("nan")
-    return Baseline(FORMAT, MODEL, (), 0, 0, 0, 0, 1, Season(), (), (), rates, nan, nan, None, b"", ())
-
-
-def rates_of(stream: tuple[Times, Whos]) -> dict[str, float]:
-    """Returns what a baseline built on this traffic would say about rates."""
-    habits = Habits()
-    habits.add(rows_at(*stream))
-    return habits.rates()
 
 
 def part(stream: tuple[Times, Whos], begin: float, end: float) -> tuple[Times, Whos]:
