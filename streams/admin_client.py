@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any, Final
@@ -16,6 +17,10 @@ from tocsin.errors import BrokerError
 
 TIMEOUT_S: Final = 10.0
 
+_LATELY: Final[deque[AdminClient]] = deque(maxlen=2)
+"""Clients used last. librdkafka's own thread may still be returning from an answer when we let go of a client; were it the last
+to hold it, it would destroy the client from inside, which librdkafka answers with abort()."""
+
 
 @contextlib.contextmanager
 def connect(kafka: Kafka) -> Iterator[AdminClient]:
@@ -23,6 +28,7 @@ def connect(kafka: Kafka) -> Iterator[AdminClient]:
     reasons: list[str] = []
     settings = {**admin_settings(kafka), "log_level": 0, "error_cb": lambda error: reasons.append(error.str())}
     admin = AdminClient(settings)
+    _LATELY.append(admin)
     try:
         yield admin
     except KafkaException as error:
