@@ -66,6 +66,13 @@ def learn(frames: Iterable[tuple[int, Frame]], config: Config, origin: str, mode
     return Learned(tuple(baselines), refused)
 
 
+def learn_records(records: Iterable[RawRecord], config: Config, key: bytes, origin: str, model: str = "") -> Learned:
+    """Returns what raw records, in ledger order, teach: see `learn`; `key` is the deployment's."""
+    # Few frames of one shard: learning needs rows in order, and no clock.
+    one = msgspec.structs.replace(config, detection=msgspec.structs.replace(config.detection, shards=1))
+    return learn(frames_of(records, one, derive_key(key, "caller"), ticking=False), config, origin, model)
+
+
 def samples_of(frames: Iterable[tuple[int, Frame]], model: str = "") -> dict[str, Sample]:
     """Returns one golden sample per model, in order of appearance, of the inferences in these frames."""
     samples: dict[str, Sample] = {}
@@ -93,8 +100,8 @@ def learn_file(path: Path, config: Config, key: bytes, *, part: float = 1.0, top
     """
     settings, events = events_of_file(path, config, topic)
     count = round(sum(1 for _ in events.records()) * part)
-    frames = _full_frames(islice(events.records(), count), settings, key)
-    return learn(frames, settings, f"{path.name}, the first {count} records" if part < 1 else path.name, model)
+    origin = f"{path.name}, the first {count} records" if part < 1 else path.name
+    return learn_records(islice(events.records(), count), settings, key, origin, model)
 
 
 def learn_topic(topic: str, config: Config, key: bytes, *, part: float = 1.0, model: str = "") -> Learned:
@@ -126,16 +133,8 @@ def learn_first(
         key: the deployment's key.
     """
     count = round(sum(1 for _ in records()) * part)
-    frames = _full_frames(islice(records(), count), config, key)
-    learned = learn(frames, config, f"the first {count} records")
+    learned = learn_records(islice(records(), count), config, key, f"the first {count} records")
     return learned, _with_orders(records(), count, promotions(learned.baselines, config))
-
-
-def _full_frames(records: Iterable[RawRecord], config: Config, key: bytes) -> Iterator[tuple[int, Frame]]:
-    """Yields the records in few frames of one shard: learning needs rows in order, and no clock."""
-    detection = msgspec.structs.replace(config.detection, shards=1)
-    settings = msgspec.structs.replace(config, detection=detection)
-    return frames_of(records, settings, derive_key(key, "caller"), ticking=False)
 
 
 def with_baselines(records: Iterator[RawRecord], baselines: Sequence[Baseline], config: Config) -> Iterator[RawRecord]:

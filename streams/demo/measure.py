@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import orjson
 
+from alerts.history import first_sentence
+
 MEDIUM: Final = 3
 """OCSF severity_id from which on a finding wakes somebody."""
 
@@ -28,6 +30,7 @@ class Seen:
         end: the latest signal, event time, Unix milliseconds.
         time: when it was said, ledger time, Unix milliseconds; a coarse clock, for ticks come once a second of wall time.
         message: for people.
+        gist: its first sentence about what happened.
         status: New, In Progress, Suppressed, Resolved.
         techniques: ATLAS ids.
         advice: what is proposed and what to do.
@@ -43,44 +46,51 @@ class Seen:
     end: int
     time: int
     message: str
+    gist: str
     status: str
     techniques: tuple[str, ...]
     advice: str
 
 
 @dataclass(frozen=True, slots=True)
-class Attack:
-    """What was played.
+class Episode:
+    """Something that was played.
 
     Attributes:
         scenario: its name.
         kind: of the finding it deserves.
-        callers: who did it.
+        callers: who did it; empty when nobody in particular.
         ts: event times of its events, in order, Unix milliseconds; not empty.
+        end_ms: event time at which it was over.
+        names: what the finding must name, "" for nothing in particular.
     """
 
     scenario: str
     kind: str
     callers: frozenset[str]
     ts: Sequence[int]
+    end_ms: int
+    names: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Injected:
-    """One attack and what became of it; None where nothing was found.
+    """One episode and what became of it; None where nothing was found.
 
     Attributes:
         scenario: its name.
         kind: of the finding it deserves.
+        accounts: how many attacked; 0 when nobody did.
         attack_events: how many events it had.
-        found: whether a finding of medium or above names one of its callers.
-        after_events: events of the attack up to the one that triggered it.
-        after_s: event time from the attack's first event to that one, seconds.
+        found: whether a finding of medium or above is about it and wrongs nobody.
+        after_events: events of the episode up to the one that triggered it.
+        after_s: event time from the episode's first event to that one, seconds.
         finding_uid: OCSF `finding_info.uid`.
     """
 
     scenario: str
     kind: str
+    accounts: int
     attack_events: int
     found: bool
     after_events: int | None
@@ -113,7 +123,7 @@ class Summary:
 
     @property
     def ok(self) -> bool:
-        """Whether every attack was found and nobody was woken for nothing."""
+        """Whether everything was found and nobody was woken for nothing."""
         return all(attack.found for attack in self.injected) and self.calm.findings == 0
 
     def to_json(self) -> dict[str, Any]:
@@ -138,43 +148,54 @@ def seen_of(finding: bytes) -> Seen:
         end=record["end_time"],
         time=record["time"],
         message=record["message"],
+        gist=first_sentence(record),
         status=record["status"],
         techniques=tuple(attacks),
         advice=record["remediation"]["desc"],
     )
 
 
-def summarize(attacks: Sequence[Attack], findings: Sequence[Seen], calm_events: int, events_per_s: float) -> Summary:
+def summarize(episodes: Sequence[Episode], findings: Sequence[Seen], calm_events: int, events_per_s: float) -> Summary:
     """Returns the result.
 
     Args:
-        attacks: what was played.
+        episodes: what was played, in order.
         findings: every finding record, in the order in which they came.
-        calm_events: events before the first attack.
+        calm_events: events outside all episodes.
         events_per_s: measured.
     """
-    injected = tuple(_injected(attack, findings) for attack in attacks)
-    first = min((attack.ts[0] for attack in attacks), default=None)
-    attackers = frozenset(caller for attack in attacks for caller in attack.callers)
+    attackers = frozenset(caller for episode in episodes for caller in episode.callers)
     worst: dict[str, int] = {}
     for finding in findings:
-        if _is_about_calm(finding, first, attackers):
+        if _is_about_calm(finding, episodes, attackers):
             worst[finding.uid] = max(worst.get(finding.uid, 0), finding.severity_id)
     woken = sum(severity >= MEDIUM for severity in worst.values())
+    injected = tuple(_injected(episode, findings) for episode in episodes)
     return Summary(injected, Calm(calm_events, woken, len(worst) - woken), round(events_per_s, 1))
 
 
-def _injected(attack: Attack, findings: Iterable[Seen]) -> Injected:
+def _injected(episode: Episode, findings: Iterable[Seen]) -> Injected:
+    who = len(episode.callers)
     for finding in findings:
-        if finding.kind == attack.kind and finding.severity_id >= MEDIUM and attack.callers & set(finding.callers):
-            after = bisect_right(attack.ts, finding.end)
-            seconds = (finding.end - attack.ts[0]) / 1000
-            return Injected(attack.scenario, attack.kind, len(attack.ts), True, after, seconds, finding.uid)
-    return Injected(attack.scenario, attack.kind, len(attack.ts), False, None, None, None)
+        if finding.severity_id >= MEDIUM and _is_about(finding, episode):
+            after = bisect_right(episode.ts, finding.end)
+            seconds = (finding.end - episode.ts[0]) / 1000
+            return Injected(episode.scenario, episode.kind, who, len(episode.ts), True, after, seconds, finding.uid)
+    return Injected(episode.scenario, episode.kind, who, len(episode.ts), False, None, None, None)
 
 
-def _is_about_calm(finding: Seen, first_attack: int | None, attackers: frozenset[str]) -> bool:
-    """Returns whether nothing had happened yet, or it names nobody but innocents."""
-    if first_attack is None or finding.end < first_attack:
-        return True
-    return bool(finding.callers) and not attackers & set(finding.callers)
+def _is_about(finding: Seen, episode: Episode) -> bool:
+    """Returns whether a finding fits; it must accuse one of those who did it, or nobody where no single account stands out."""
+    accused = set(finding.callers)
+    return (
+        finding.kind == episode.kind
+        and episode.ts[0] <= finding.end <= episode.end_ms
+        and episode.names in finding.message
+        and (bool(accused & episode.callers) or (not accused and len(episode.callers) != 1))
+    )
+
+
+def _is_about_calm(finding: Seen, episodes: Sequence[Episode], attackers: frozenset[str]) -> bool:
+    """Returns whether nothing was going on, or it names nobody but innocents."""
+    innocent = bool(finding.callers) and not attackers & set(finding.callers)
+    return innocent or not any(episode.ts[0] <= finding.end <= episode.end_ms for episode in episodes)

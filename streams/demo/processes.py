@@ -16,9 +16,10 @@ from typing import Final, Self
 from streams.admin import wanted_topics
 from streams.brokers.embedded import EmbeddedBroker
 from streams.brokers.local import free_port
+from streams.config_file import load
 from streams.demo.show import TOPIC
 from streams.doctor import groups
-from streams.key_file import write_key
+from streams.key_file import read_key, write_key
 from streams.lifeline import tied
 from tocsin.config import Config, Kafka, RawTopic
 from tocsin.errors import BrokerError
@@ -68,6 +69,16 @@ class Processes:
     def kafka(self) -> Kafka:
         """How to reach the broker."""
         return self._broker.kafka
+
+    @property
+    def config(self) -> Config:
+        """The configuration that `tocsin run` reads."""
+        return load(Path(self._home.name) / "tocsin.toml", {})
+
+    @property
+    def key(self) -> bytes:
+        """The deployment's key."""
+        return read_key(self.config, {})
 
     def __enter__(self) -> Self:
         """Starts the broker and `tocsin run`; returns when both processes are ready.

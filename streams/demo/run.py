@@ -10,12 +10,11 @@ from typing import Final
 
 from rich.console import Console
 
-from drills.plan import Plan
-from drills.scenarios import SCENARIOS
 from streams.demo.feed import Feed
-from streams.demo.measure import Attack, Seen, Summary, summarize
+from streams.demo.history import arm, learn_history
+from streams.demo.measure import Seen, Summary, summarize
 from streams.demo.processes import Processes
-from streams.demo.show import Show, day_with_a_probe
+from streams.demo.show import Show, five_days
 from streams.demo.tail import Tail
 from streams.demo.view import Picture, Plain, Scene, View, summary_lines
 from tocsin.codec import json_bytes
@@ -38,10 +37,10 @@ def demo(json_file: Path | None = None, show: Show | None = None) -> Exit:
 
     Args:
         json_file: where to write the result too.
-        show: what to play, `day_with_a_probe()` unless given.
+        show: what to play, `five_days()` unless given.
 
     Returns:
-        OK, or CHECK_FAILED when an attack was missed or calm traffic raised a finding of medium or above.
+        OK, or CHECK_FAILED when something was missed or calm traffic raised a finding of medium or above.
 
     Raises:
         BrokerError: a process did not start, or ended.
@@ -50,7 +49,7 @@ def demo(json_file: Path | None = None, show: Show | None = None) -> Exit:
     view: View = Picture(Console()) if sys.stdout.isatty() else Plain(time.monotonic)
     began = time.monotonic()
     try:
-        summary = _perform(show or day_with_a_probe(), view, began + LIMIT_S)
+        summary = _perform(show or five_days(), view, began + LIMIT_S)
     finally:
         view.close()
     sys.stdout.write("".join(f"{line}\n" for line in summary_lines(summary, time.monotonic() - began)))
@@ -63,6 +62,9 @@ def _perform(show: Show, view: View, deadline: float) -> Summary:
     scene = Scene()
     view.update(scene)
     with Processes() as processes, Tail(processes.kafka) as tail:
+        scene.says = "learning what is normal from two calm weeks of history, and trying it on the last days of them"
+        view.update(scene)
+        arm(learn_history(show, processes.config, processes.key), processes.kafka)
         feed = Feed(show, processes.kafka)
         feed.start()
         try:
@@ -73,9 +75,7 @@ def _perform(show: Show, view: View, deadline: float) -> Summary:
             feed.stop()
     if feed.error is not None:
         raise feed.error
-    scenario, callers = SCENARIOS[show.scenario], frozenset(show.plan.attackers())
-    attacks = [Attack(show.scenario, scenario.kind, callers, feed.attack_ts)] if feed.attack_ts else []
-    return summarize(attacks, play.findings, feed.calm_events, play.rate())
+    return summarize(feed.episodes(), play.findings, feed.calm_events, play.rate())
 
 
 class _Play:
@@ -123,23 +123,21 @@ class _Play:
         return self._feed.watched / max(self._watched_at - self._began, 0.001)
 
     def _see(self, now: float) -> None:
-        scene, feed, plan = self._scene, self._feed, self._show.plan
+        scene, feed, show = self._scene, self._feed, self._show
         then, watched = self._lately[0]
-        scene.now_ms, scene.sent, scene.watched, scene.attack_events = feed.now_ms, feed.sent, feed.watched, len(feed.attack_ts)
-        scene.part = min((feed.now_ms - plan.start_ms) / (plan.seconds * 1000), 1.0)
+        first, last = show.chapters[0].plan, show.chapters[-1].plan
+        scene.now_ms, scene.sent, scene.watched = feed.now_ms, feed.sent, feed.watched
+        scene.part = min((feed.now_ms - first.start_ms) / (last.at_ms(1.0) - first.start_ms), 1.0)
         scene.events_per_s = (feed.watched - watched) / max(now - then, 0.001)
-        scene.says = _act(scene, plan, feed.done)
+        scene.says = "the week is over; waiting for the last findings" if feed.done else _act(feed)
         self._view.update(scene)
 
 
-def _act(scene: Scene, plan: Plan, done: bool) -> str:
-    if done:
-        return "the day is over; waiting for the last findings"
-    if scene.attack_events == 0:
-        return f"calm traffic: {plan.callers:,} callers"
-    if scene.attack_events < plan.attack_events:
-        return f"an attacker maps the decision threshold with {plan.attack_events:,} small payments (slow motion)"
-    return "the attacker has gone; traffic is calm again"
+def _act(feed: Feed) -> str:
+    chapter, plan = feed.chapter, feed.chapter.plan
+    day = f"day {plan.day} of {len(feed.show.chapters)}"
+    happens = plan.at_ms(plan.onset) <= feed.now_ms < plan.at_ms(plan.until)
+    return f"{day}: {chapter.says if happens else f'calm traffic, {plan.callers:,} callers'}"
 
 
 def _write(path: Path, summary: Summary) -> None:

@@ -36,7 +36,6 @@ class Scene:
         sent: events sent.
         watched: events that all detectors have seen.
         events_per_s: watched per second, lately.
-        attack_events: events of the attack sent so far.
         incidents: uid → its latest finding, in order of opening.
     """
 
@@ -46,7 +45,6 @@ class Scene:
     sent: int = 0
     watched: int = 0
     events_per_s: float = 0.0
-    attack_events: int = 0
     incidents: dict[str, Seen] = field(default_factory=dict)
 
 
@@ -122,15 +120,14 @@ class Picture:
 def draw(scene: Scene) -> RenderableType:
     """Returns the whole picture."""
     facts = Table.grid(padding=(0, 3))
-    facts.add_row("event time", "events watched", "events/s", "attack events sent")
+    facts.add_row("event time", "events watched", "events/s")
     facts.add_row(
         Text(clock(scene.now_ms), "bold"),
         Text(f"{scene.watched:,}", "bold"),
         Text(f"{scene.events_per_s:,.0f}", "bold"),
-        Text(f"{scene.attack_events:,}", "bold"),
     )
     bar = ProgressBar(total=1.0, completed=scene.part, width=60)
-    head = Panel(Group(Text(scene.says), facts, bar), title="Tocsin: a day of card payments", box=box.ROUNDED)
+    head = Panel(Group(Text(scene.says), facts, bar), title="Tocsin: a week of card payments", box=box.ROUNDED)
     ranked = sorted(scene.incidents.values(), key=lambda seen: (-seen.severity_id, -seen.end))
     rest = len(ranked) - SHOWN
     more = [Text(f"and {rest} more of lower severity or earlier", "dim")] if rest > 0 else []
@@ -140,9 +137,7 @@ def draw(scene: Scene) -> RenderableType:
 
 def _card(seen: Seen) -> RenderableType:
     if seen.severity_id < MEDIUM:
-        return Text(
-            f"{seen.severity.lower()}: {seen.kind}, {clean(seen.message.partition('. ')[0])}.", STYLES[seen.severity_id]
-        )
+        return Text(f"{seen.severity.lower()}: {seen.kind}, {clean(seen.gist)}", STYLES[seen.severity_id])
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="dim")
     rows.add_column(overflow="fold")
@@ -161,14 +156,15 @@ def _card(seen: Seen) -> RenderableType:
 def summary_lines(summary: Summary, wall_s: float) -> list[str]:
     """Returns the last words."""
     lines = []
-    for attack in summary.injected:
-        if attack.found:
+    for episode in summary.injected:
+        who = f" from {episode.accounts:,} accounts" if episode.accounts > 1 else ""
+        if episode.found:
             lines.append(
-                f"{attack.scenario}: FOUND after {attack.after_events:,} of {attack.attack_events:,} attack events, "
-                f"{attack.after_s:,.0f} s of event time (finding {attack.finding_uid})"
+                f"{episode.scenario}{who}: FOUND after {episode.after_events:,} of {episode.attack_events:,} events, "
+                f"{episode.after_s:,.0f} s of event time (finding {episode.finding_uid})"
             )
         else:
-            lines.append(f"{attack.scenario}: MISSED, {attack.attack_events:,} attack events")
+            lines.append(f"{episode.scenario}{who}: MISSED, {episode.attack_events:,} events")
     calm = summary.calm
     lines.append(f"calm: {calm.events:,} events, {calm.findings} findings of medium and above, {calm.low} below")
     lines.append(f"{summary.events_per_s:,.0f} events/s through all stages, {wall_s:.0f} s in all")
@@ -176,8 +172,8 @@ def summary_lines(summary: Summary, wall_s: float) -> list[str]:
 
 
 def clock(ms: int) -> str:
-    """Returns the time of day, e.g. `18:04:07`."""
-    return f"{datetime.fromtimestamp(ms / 1000, UTC):%H:%M:%S}" if ms else "--:--:--"
+    """Returns the day and its time, e.g. `Mon 18:04:07`."""
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%a %H:%M:%S}" if ms else "--- --:--:--"
 
 
 def _line(text: str) -> None:

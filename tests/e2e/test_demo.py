@@ -8,23 +8,28 @@ from pathlib import Path
 import pytest
 
 from streams.demo.run import demo
-from streams.demo.show import day_with_a_probe
+from streams.demo.show import five_days
 from tocsin.errors import Exit
 
 
 def test_the_demo_finds_the_attacker_and_leaves_calm_traffic_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert demo(tmp_path / "demo.json", day_with_a_probe(seconds=30.0)) == Exit.OK
+    code = demo(tmp_path / "demo.json", five_days(seconds=45.0))
     result = json.loads((tmp_path / "demo.json").read_bytes())
-    [attack] = result["injected"]
-    assert attack["found"]
-    assert attack["scenario"] == "probe"
-    assert attack["kind"] == "probing"
-    assert 0 < attack["after_events"] <= attack["attack_events"] == 3000
-    assert attack["after_s"] >= 0
-    assert attack["finding_uid"]
+    assert [(happened["scenario"], happened["kind"], happened["accounts"]) for happened in result["injected"]] == [
+        ("probe", "probing", 1),
+        ("probe", "probing", 200),
+        ("sale", "drift", 0),
+        ("unit_change", "drift", 0),
+    ]
+    for happened in result["injected"]:
+        assert happened["found"], happened
+        assert 0 < happened["after_events"] <= happened["attack_events"]
+        assert happened["after_s"] >= 0
+        assert happened["finding_uid"]
     assert result["calm"]["events"] > 50_000
     assert result["calm"]["findings"] == 0
     assert result["events_per_s"] > 0
+    assert code == Exit.OK
     lines = capsys.readouterr().out.splitlines()
     [first, *_] = [line for line in lines if "FINDING Medium probing" in line or "FINDING High probing" in line]
     assert "AML." in first

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from streams.demo.measure import Attack, Calm, Injected, Seen, summarize
-from streams.demo.show import day_with_a_probe
+from streams.demo.measure import Calm, Episode, Injected, Seen, summarize
+from streams.demo.show import Chapter, five_days
 from streams.demo.view import Plain, Scene, clock, summary_lines
 
-ATTACK = Attack("probe", "probing", frozenset({"mallory"}), [10_000, 11_000, 12_000, 13_000])
+ATTACK = Episode("probe", "probing", frozenset({"mallory"}), [10_000, 11_000, 12_000, 13_000], 20_000)
 FOUND = Seen(
     uid="i1",
     kind="probing",
@@ -22,6 +22,7 @@ FOUND = Seen(
     end=12_000,
     time=12_500,
     message="Mallory is probing m. Numbers.",
+    gist="Mallory is probing m.",
     status="New",
     techniques=("AML.T0040",),
     advice="Throttle.",
@@ -30,7 +31,7 @@ FOUND = Seen(
 
 def test_an_attack_is_found_after_the_events_up_to_the_one_that_triggered() -> None:
     summary = summarize([ATTACK], [FOUND], 100, 50.0)
-    assert summary.injected == (Injected("probe", "probing", 4, True, 3, 2.0, "i1"),)
+    assert summary.injected == (Injected("probe", "probing", 1, 4, True, 3, 2.0, "i1"),)
     assert summary.ok
 
 
@@ -82,6 +83,7 @@ def test_the_json_has_the_promised_shape() -> None:
             {
                 "scenario": "probe",
                 "kind": "probing",
+                "accounts": 1,
                 "attack_events": 4,
                 "found": True,
                 "after_events": 3,
@@ -104,11 +106,36 @@ def test_plain_lines_tell_who_since_when_and_what_is_proposed(capsys: pytest.Cap
     assert all(word in second for word in ("AML.T0040", "mallory", clock(10_000), "Throttle."))
 
 
-def test_the_show_plays_the_attack_in_slow_motion_and_the_rest_in_five_sixths_of_the_time() -> None:
-    show = day_with_a_probe(60.0)
-    plan = show.plan
-    assert show.event_ms(0.0) == plan.start_ms
-    assert show.event_ms(60.0) == pytest.approx(plan.at_ms(1.0))
-    begins = (plan.at_ms(plan.onset) - plan.start_ms) / 1000 / show.fast
-    assert show.event_ms(begins) == pytest.approx(plan.at_ms(plan.onset))
-    assert show.event_ms(begins + 10.0) == pytest.approx(plan.at_ms(plan.until))
+def test_many_accounts_may_be_found_by_a_finding_that_names_none_but_one_account_must_be_named() -> None:
+    nobody = replace(FOUND, callers=())
+    assert not summarize([ATTACK], [nobody], 100, 50.0).injected[0].found
+    together = replace(ATTACK, callers=frozenset({"mallory", "trudy"}))
+    assert summarize([together], [nobody], 100, 50.0).injected[0].found
+
+
+def test_a_sale_is_found_by_a_finding_that_accuses_nobody() -> None:
+    sale = Episode("sale", "drift", frozenset(), [10_000, 11_000], 20_000)
+    drift = replace(FOUND, kind="drift", callers=())
+    assert summarize([sale], [drift], 100, 50.0).ok
+    assert not summarize([sale], [replace(drift, callers=("alice",))], 100, 50.0).ok
+
+
+def test_a_changed_unit_is_found_only_by_a_finding_that_names_the_feature() -> None:
+    cents = Episode("unit_change", "drift", frozenset(), [10_000, 11_000], 20_000, names="amount")
+    drift = replace(FOUND, kind="drift", callers=())
+    assert not summarize([cents], [drift], 100, 50.0).ok
+    assert summarize([cents], [replace(drift, message="amount moved")], 100, 50.0).ok
+
+
+@pytest.mark.parametrize("chapter", five_days(60.0).chapters, ids=lambda chapter: f"day {chapter.plan.day}")
+def test_a_chapter_plays_its_day_in_its_time_and_what_happens_in_slow_motion(chapter: Chapter) -> None:
+    plan = chapter.plan
+    assert chapter.event_ms(0.0) == plan.start_ms
+    assert chapter.event_ms(chapter.seconds) == pytest.approx(plan.at_ms(1.0), abs=2)
+    assert [chapter.event_ms(s / 10) for s in range(121)] == sorted(chapter.event_ms(s / 10) for s in range(121))
+
+
+def test_the_days_of_the_show_follow_each_other_after_its_history() -> None:
+    show = five_days(60.0)
+    ends = [show.history.at_ms(1.0), *(chapter.plan.at_ms(1.0) for chapter in show.chapters)]
+    assert [chapter.plan.start_ms for chapter in show.chapters] == ends[:-1]
