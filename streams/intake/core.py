@@ -19,8 +19,8 @@ from tocsin.event import ControlEvent, InferenceEvent, Source
 from tocsin.frame import Frame
 
 TICK_MS: Final = 1000
-SPARSE_TICK_MS: Final = 10_000
-SPARSE: Final = 200
+SPARSE_TICK_MS: Final = 60_000
+SPARSE: Final = 128
 """Under the event clock, a tick that would tell of fewer records waits until SPARSE_TICK_MS have passed: a file of a quiet day
 is replayed in seconds, and live ticks are not as regular against event time anyway."""
 

@@ -259,8 +259,9 @@ def test_a_busy_file_ticks_once_a_second_of_event_time() -> None:
     ]
 
 
-def test_a_quiet_file_ticks_every_ten_seconds_of_event_time_and_once_after_a_longer_pause() -> None:
-    assert ticked([json_of(1000 * number) for number in range(31)]) == [T0, *(T0 + 10_000 * n for n in (1, 2, 3)), T0 + 30_000]
+def test_a_quiet_file_ticks_every_minute_of_event_time_and_once_after_a_longer_pause() -> None:
+    lines = [json_of(6000 * number) for number in range(31)]
+    assert ticked(lines) == [T0, *(T0 + 60_000 * n for n in (1, 2, 3)), T0 + 180_000]
     assert ticked([json_of(0), json_of(86_400_000)]) == [T0, T0 + 86_400_000, T0 + 86_400_000]
 
 
@@ -269,11 +270,11 @@ def without_time(number: int) -> bytes:
 
 
 def test_in_a_file_without_times_a_second_passes_with_every_event() -> None:
-    assert ticked([without_time(number) for number in range(21)]) == [1_000, 11_000, 21_000, 21_000]
+    assert ticked([without_time(number) for number in range(121)]) == [1_000, 61_000, 121_000, 121_000]
 
 
 def test_an_event_without_a_time_among_others_is_judged_by_the_time_reached() -> None:
-    assert ticked([json_of(0), without_time(1), json_of(20_000)]) == [T0, T0 + 20_000, T0 + 20_000]
+    assert ticked([json_of(0), without_time(1), json_of(90_000)]) == [T0, T0 + 90_000, T0 + 90_000]
 
 
 def test_without_ticking_frames_are_cut_by_their_size_alone() -> None:
