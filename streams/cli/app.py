@@ -11,7 +11,19 @@ from typing import Annotated, Any, Final
 import typer
 from typer.exceptions import Abort, TyperException
 
-from streams.cli import alerts, baseline, brokers, config, dlq, processes, silence, topics, traffic, tutorial
+from streams.cli import (
+    alerts,
+    baseline,
+    brokers,
+    config,
+    coverage,
+    dlq,
+    processes,
+    silence,
+    topics,
+    traffic,
+    tutorial,
+)
 from streams.cli.output import PipeClosedError, clean, print_json
 from tocsin import __version__
 from tocsin.errors import Exit, TocsinError
@@ -28,6 +40,7 @@ VERBS: Final[tuple[tuple[str, Callable[..., Any]], ...]] = (
     ("curator", processes.curator),
     ("doctor", topics.doctor),
     ("detectors", tutorial.detectors),
+    ("coverage", coverage.coverage),
     ("simulate", traffic.simulate),
     ("capture", traffic.capture),
     ("replay", traffic.replay),
