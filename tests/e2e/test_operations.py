@@ -15,16 +15,25 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
+from drills.card_fraud import MODEL
+from drills.plan import Plan
+from drills.play import play
 from streams.brokers.local import free_port
 from streams.cli import main
 from streams.clients import confluent_settings, topic_name
+from streams.config_file import load
+from streams.intake.core import frames_of, records_of_lines
 from streams.orders import read_orders
 from streams.scan import scan
-from tocsin.config import Kafka
-from tocsin.control import CloseFinding, RemoveSilence, Silence
+from streams.simulate import simulate_to_file
+from tocsin.config import Config, Kafka, RawTopic
+from tocsin.control import CloseFinding, Promote, RemoveSilence, Silence
+from tocsin.errors import Exit
+from tocsin.frame import encode_frame
 
 pytestmark = pytest.mark.kafka
 
+CALM = Plan(rate=0.02, seconds=2 * 86_400.0, seed=4, callers=300)
 FINDING = {
     "time": 1_767_571_200_000,
     "severity": "High",
@@ -95,6 +104,40 @@ def test_findings_are_listed_shown_and_closed_by_the_beginning_of_their_id(
     assert said(capfd, "alerts", "close", "record", "--as", "expected", "--reason", "planned")[0] == 0
     assert read_orders(settings) == [CloseFinding("incident-1", "expected", "ana", "planned")]
     assert said(capfd, "alerts", "show", "other")[0] == 2
+
+
+def test_a_baseline_is_promoted_found_again_and_covers_its_model(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    simulate_to_file("calm", CALM, home / "calm.jsonl")
+    built = json.loads(said(capfd, "baseline", "build", "calm.jsonl", "--json")[1])
+    promoted = json.loads(said(capfd, "baseline", "promote", built["file"], "--reason", "looked at", "--json")[1])
+    assert (promoted["model"], promoted["baseline"], promoted["ladder"]) == (MODEL, built["hash"], "armed")
+    for name in (built["hash"][:10], MODEL, MODEL.partition("@")[0]):
+        assert json.loads(said(capfd, "baseline", "show", name, "--json")[1])["hash"] == built["hash"]
+    code, _ = said(capfd, "baseline", "show", "nobody/knows@1")
+    assert code == Exit.CONFIG
+    covered = json.loads(said(capfd, "coverage", "--json")[1])
+    assert (covered["model"], covered["ladder"], covered["author"]) == (MODEL, "armed", "ana")
+    assert said(capfd, "coverage", "payments/card-fraud")[1].startswith(f"{MODEL}: armed")
+
+
+def test_what_came_after_a_finding_is_accepted_as_the_next_provisional_baseline(
+    home: Path, settings: Kafka, capfd: pytest.CaptureFixture[str]
+) -> None:
+    finding = {**FINDING, "start_time": CALM.at_ms(0.5), "resources": [{"uid": MODEL}]}
+    config, producer = load(home / "tocsin.toml", os.environ), Producer(confluent_settings(settings))
+    lines = (line for batch in play("calm", CALM) for line in batch.lines)
+    raw = Config(topic=(RawTopic("raw", "canonical"),), clock="event", detection=config.detection)
+    for shard, frame in frames_of(records_of_lines(lines, "raw"), raw, bytes(32), ticking=False):
+        producer.produce(topic_name(settings, "frames"), encode_frame(frame), partition=shard)
+    producer.produce(topic_name(settings, "alerts"), json.dumps(finding).encode(), partition=0)
+    assert producer.flush(30) == 0
+    accepted = json.loads(said(capfd, "baseline", "accept", "incident", "--json")[1])
+    assert accepted["ladder"] == "provisional"
+    half = sum(ts >= CALM.at_ms(0.5) for batch in play("calm", CALM) for ts in batch.ts)
+    assert accepted["rows"] == half
+    [order] = [order for order in read_orders(settings) if isinstance(order, Promote)]
+    assert (order.model, order.baseline, order.ladder) == (MODEL, accepted["baseline"], "provisional")
+    assert order.reason == "finding incident-1 accepted"
 
 
 def test_run_keeps_intake_worker_and_curator_going_until_it_is_told_to_stop(home: Path, settings: Kafka) -> None:
