@@ -63,12 +63,14 @@ class Sample(NamedTuple):
         framed: rows in `frames`.
         sensed: rows that readings speak of.
         cpu: part → CPU seconds since its start.
+        blocks: blocks in `frames`.
     """
 
     at: float
     framed: int
     sensed: int
     cpu: dict[str, float]
+    blocks: int = 0
 
 
 @dataclass
@@ -102,7 +104,7 @@ class Fleet:
             command = [str(TOCSIN), *arguments, "--config", str(self._config)]
             self.processes[part] = subprocess.Popen(command, stdout=self._log, stderr=self._log)
         self._reader = reader(self.kafka.brokers, topic_name(self.kafka, "frames"), topic_name(self.kafka, "readings"))
-        self._framed = self._sensed = 0
+        self._framed = self._sensed = self._blocks = 0
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -132,7 +134,8 @@ class Fleet:
             now = time.monotonic()
             if self._framed + self._sensed > before:
                 moved = now
-            self.samples.append(Sample(now, self._framed, self._sensed, {p: _cpu_s(x.pid) for p, x in self._alive().items()}))
+            cpu = {part: _cpu_s(process.pid) for part, process in self._alive().items()}
+            self.samples.append(Sample(now, self._framed, self._sensed, cpu, self._blocks))
             if now - moved > STALL_S:
                 raise RuntimeError(f"{self.topic}: progress expected within {STALL_S:.0f} s; stalled at {self.samples[-1]}")
         return self.samples
@@ -145,9 +148,10 @@ class Fleet:
     def _count(self, consumer: Consumer, until: float) -> None:
         while (left := until - time.monotonic()) > 0:
             for record in take(consumer, 200, min(left, 0.02)):
-                framed, sensed = _rows(record)
+                framed, sensed, blocks = _counts(record)
                 self._framed += framed
                 self._sensed += sensed
+                self._blocks += blocks
 
     def _alive(self) -> dict[str, subprocess.Popen[bytes]]:
         for part, process in self.processes.items():
@@ -163,12 +167,13 @@ class Fleet:
             raise RuntimeError(f"{' '.join(arguments)}: ended with {done.returncode} and said: {done.stdout}{done.stderr}")
 
 
-def _rows(record: Got) -> tuple[int, int]:
-    """Returns how many rows a record of `frames` or `readings` speaks of, as (framed, sensed)."""
+def _counts(record: Got) -> tuple[int, int, int]:
+    """Returns how many rows a record of `frames` or `readings` speaks of, as (framed, sensed), and in how many blocks."""
     if "frames" in record.topic:
-        return sum([block.rows for block in decode_frame(record.value, record.where).blocks]), 0
+        blocks = decode_frame(record.value, record.where).blocks
+        return sum([block.rows for block in blocks]), 0, len(blocks)
     body = unpack(record.value, Link, record.where).body
-    return 0, sum([tally.rows for tally in unpack(body, Readings, record.where).tallies])
+    return 0, sum([tally.rows for tally in unpack(body, Readings, record.where).tallies]), 0
 
 
 def _cpu_s(pid: int) -> float:

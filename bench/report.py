@@ -89,8 +89,8 @@ def _many(value: Many) -> Lines:
     cost = value.cost
     cells = [f"{cell:.1f}" for cell in (cost.intake, cost.sense, cost.judge, cost.triage, cost.total)]
     return [
-        ["models x events/s", "intake", "sense", "judge", "triage", "total, CPU us per event"],
-        [f"{value.models} x {value.per_model_s} for {value.seconds} s", *cells],
+        ["models x events/s", "rows/block", "intake", "sense", "judge", "triage", "total, CPU us per event"],
+        [f"{value.models} x {value.per_model_s} for {value.seconds} s", f"{value.rows_per_block:.1f}", *cells],
     ]
 
 
