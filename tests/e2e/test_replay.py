@@ -21,6 +21,7 @@ from streams.capture import capture
 from streams.capture_file import Captured, read_capture
 from streams.clients import topic_name
 from streams.config_file import load
+from streams.curator.curator import standings_of
 from streams.demo.tail import Tail
 from streams.key_file import read_key, write_key
 from streams.positions import watermarks
@@ -60,10 +61,11 @@ format = "canonical"
 
 
 class Ran(msgspec.Struct):
-    """A deployment that has done its work: its configuration, what was sent, and the capture of its topics."""
+    """A deployment that has done its work: its configuration, how much was sent, the part with the attack, and the capture."""
 
     config: Config
     key: bytes
+    events: int
     sent: Sent
     file: Path
     records: list[Captured]
@@ -80,6 +82,12 @@ def all_watched(tail: Tail, events: int) -> Iterator[bool]:
     while True:
         watched += tail.listen(0.2).watched
         yield watched >= events
+
+
+def promoted(config: Config) -> Iterator[bool]:
+    while True:
+        yield bool(standings_of(config.kafka))
+        time.sleep(0.5)
 
 
 def at_rest(config: Config) -> Iterator[bool]:
@@ -118,6 +126,10 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
         create_topics(config, raw=True)
         processes = {role: start(role, home / "tocsin.toml") for role in ("intake", "worker", "curator")}
         try:
+            # A baseline comes into force between the two parts: from then on what follows is held against it.
+            calm = Plan(rate=95.0, seconds=60.0, callers=8000, seed=3, start_ms=int(time.time() * 1000) - 260_000)
+            before = simulate_to_topic("calm", calm, config.kafka, "replay.events", speed=10.0)
+            wait_for("a baseline must be promoted", promoted(config))
             plan = Plan(
                 rate=95.0,
                 seconds=200.0,
@@ -131,18 +143,19 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
             # Ten times as fast as it happened: partitions stay in step, and no claim is five minutes from its append time.
             sent = simulate_to_topic("probe", plan, config.kafka, "replay.events", speed=10.0)
             with Tail(config.kafka) as tail:
-                wait_for("all events must be watched", all_watched(tail, sent.events))
+                wait_for("all events must be watched", all_watched(tail, before.events + sent.events))
             stop(processes["intake"])
             wait_for("the folds must come to rest", at_rest(config))
         finally:
             for process in processes.values():
                 stop(process)
         capture(config, home / "capture.jsonl")
-        yield Ran(config, read_key(config, {}), sent, home / "capture.jsonl", list(read_capture(home / "capture.jsonl")))
+        records = list(read_capture(home / "capture.jsonl"))
+        yield Ran(config, read_key(config, {}), before.events + sent.events, sent, home / "capture.jsonl", records)
 
 
 def test_every_record_sent_is_in_the_capture(ran: Ran) -> None:
-    assert sum(record.role == "raw" for record in ran.records) == ran.sent.events
+    assert sum(record.role == "raw" for record in ran.records) == ran.events
 
 
 def test_captured_frames_readings_and_signals_replay_byte_for_byte(ran: Ran) -> None:
