@@ -48,11 +48,14 @@ class Promotions:
         baselines: where to look one up.
         standing: model → what is in force.
         references: model → its baseline; only those that have one.
+        vouched: those of them that are armed. What is only provisional may inform, but never change what an armed detector
+            allows: whoever sends the first traffic would choose it.
     """
 
     baselines: Baselines
     standing: dict[str, Promotion] = field(default_factory=dict)
     references: dict[str, Baseline] = field(default_factory=dict)
+    vouched: dict[str, Baseline] = field(default_factory=dict)
 
     def apply(self, order: Promote, ts: int) -> tuple[list[str], str]:
         """Returns the models whose reference is another one now, and why the order was not obeyed, "" when it was.
@@ -72,7 +75,7 @@ class Promotions:
         wanted = order.baseline if ladder != "learning" else ""
         if now.baseline == wanted:
             if now is not _NOTHING:
-                self.standing[order.model] = Promotion(wanted, now.epoch, ladder)
+                self._stand(order.model, Promotion(wanted, now.epoch, ladder))
             return [], ""
         if wanted:
             reference = self.baselines.get(wanted, order.model)
@@ -81,14 +84,22 @@ class Promotions:
             self.references[order.model] = reference
         else:
             self.references.pop(order.model, None)
-        self.standing[order.model] = Promotion(wanted, max(ts, now.epoch + 1), ladder)
+        self._stand(order.model, Promotion(wanted, max(ts, now.epoch + 1), ladder))
         return [order.model, *self._give_way()], ""
+
+    def _stand(self, model: str, promotion: Promotion) -> None:
+        self.standing[model] = promotion
+        if promotion.ladder == "armed":
+            self.vouched[model] = self.references[model]
+        else:
+            self.vouched.pop(model, None)
 
     def _give_way(self) -> list[str]:
         if len(self.standing) <= MAX_MODELS:
             return []
         oldest = min(self.standing, key=lambda model: (self.standing[model].epoch, model))
         del self.standing[oldest]
+        self.vouched.pop(oldest, None)
         return [oldest] if self.references.pop(oldest, None) is not None else []
 
     def dump(self) -> Section:
@@ -101,9 +112,11 @@ class Promotions:
         Raises:
             HoleError: a baseline that is in force cannot be found.
         """
-        self.standing = msgspec.msgpack.decode(section.data, type=dict[str, Promotion]) if section else {}
-        # In place: others hold a view of it.
-        self.references.clear()
-        for model, promotion in self.standing.items():
+        standing = msgspec.msgpack.decode(section.data, type=dict[str, Promotion]) if section else {}
+        # In place: others hold a view of them.
+        for held in (self.standing, self.references, self.vouched):
+            held.clear()
+        for model, promotion in standing.items():
             if promotion.baseline:
                 self.references[model] = self.baselines.get(promotion.baseline, model)
+            self._stand(model, promotion)
