@@ -34,7 +34,7 @@ LEAST_ROWS: Final = 1_000
 """Rows below which time alone makes no baseline."""
 INHERIT_ROWS: Final = 1_000
 CAP: Final = 1 << 16
-"""Rows kept of one model: about 7 MB."""
+"""Rows kept of one model: some 10 MB where blocks are small."""
 MAX_MODELS: Final = 200
 """Models learnt at once; a flood of invented names must not exhaust memory."""
 
@@ -146,6 +146,9 @@ class Core:
         learner = self.learners.get(rows.model)
         if learner is None:
             learner = self.learners[rows.model] = Learner(Sample(max(CAP, self.policy.rows)))
+        if learner.step == len(STEPS) - 1:
+            learner.sample = Sample(0)  # all steps are taken: nothing more is kept of this model
+            return []
         learner.sample.add(rows)
         reached = self._reached(learner)
         if reached <= learner.step:

@@ -109,6 +109,13 @@ def test_days_of_traffic_lead_to_further_steps_and_each_once() -> None:
     assert len({id(step.sample) for step in due}) == 1
 
 
+def test_after_the_last_step_nothing_more_is_kept_of_a_model() -> None:
+    core = Core(POLICY, 1)
+    feed(core, 8_000, every_ms=200_000)
+    assert feed(core, 3_000, start=8_000, every_ms=200_000) == []
+    assert core.learners[FRAUD].sample.rows == 0
+
+
 def test_a_repeated_row_is_learnt_once() -> None:
     core = Core(POLICY, 1)
     feed(core, 1_500)
