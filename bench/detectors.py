@@ -94,17 +94,29 @@ def null(nulls: Mapping[str, Stream], first_seed: int, days: int, detectors: lis
 
 
 def probe() -> None:
-    """Prints after how many calls an attacker is named, over five seeds, and who else was."""
+    """Prints after how many calls an attacker is named, over five seeds, and who else was, without and behind a baseline.
+
+    The baseline has the rates of the same kind of traffic by another seed, said to have lasted a day: it is the same all day.
+    """
     for name, (stream, attack) in PROBES.items():
-        after: list[int] = []
-        others = 0
-        for seed in range(5):
-            readings = run(build("probe_rate", 4), join(stream(seed), attack), seed)
-            mine = [r for r in readings if r.caller and int(attack[1][0]) & 0x7FFF == int(r.caller.id.removeprefix("key_"))]
-            others += len(readings) - len(mine)
-            since = int(attack[0][0] * 1000)
-            after += [int(np.searchsorted(attack[0] * 1000, mine[0].ts - rows_at(*attack).ts[0] + since)) + 1] if mine else []
-        print(f"{name:34} found {len(after)}/5 after {sorted(after)} calls; others named: {others}", flush=True)
+        told = []
+        for rates in (None, rates_of(stream(99)) | {"span_min": float(DAY_S / 60)}):
+            after, others = probed(stream, attack, rates)
+            told.append(f"found {len(after)}/5 after {sorted(after)} calls, others named: {others}")
+        print(f"{name:34} {told[0]}; behind a baseline {told[1]}", flush=True)
+
+
+def probed(stream: Stream, attack: tuple[Times, Whos], rates: dict[str, float] | None) -> tuple[list[int], int]:
+    """Returns after how many calls an attacker is named, for each of five seeds that it is, and how often others are."""
+    after: list[int] = []
+    others = 0
+    for seed in range(5):
+        readings = run(build("probe_rate", 1, rates), join(stream(seed), attack), seed)
+        mine = [r for r in readings if r.caller and int(attack[1][0]) & 0x7FFF == int(r.caller.id.removeprefix("key_"))]
+        others += len(readings) - len(mine)
+        since = int(attack[0][0] * 1000)
+        after += [int(np.searchsorted(attack[0] * 1000, mine[0].ts - rows_at(*attack).ts[0] + since)) + 1] if mine else []
+    return after, others
 
 
 def golden(hours: float, days: int) -> None:

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from models import caller_windows
 from models.caller_table import CallerTable, put, take
 from models.caller_windows import MINUTE_US
-from models.rates import BURST_MOST, DAY_MINUTES, SLACK, Allowance
-from models.usual import TICK_MS, TICKS_PER_MIN, Usual
+from models.rates import BURST_MOST, DAY_MINUTES, SLACK, Known
+from models.usual import TICK_MS, TICKS_PER_MIN
 
 TICK_US = TICK_MS * 1000
 HALF_LIFE_TICKS = float(DAY_MINUTES * TICKS_PER_MIN)
@@ -50,6 +50,9 @@ came later is held to it at once, but more loosely while the population has been
 
 DEBT_TIMES = 2.0
 """Debt is forgiven beyond this many bursts at every stocktaking, so that an attacker's does not grow for ever."""
+
+EVER_US = 1 << 62
+"""How far T may run ahead while nobody is accused."""
 
 COLUMNS = {
     "model": "u2",  # Usual.number
@@ -154,37 +157,42 @@ class Pace:
         put(table.records, self.slots, callers)
 
 
-def pace(table: CallerTable, slots: Ints, ts: Ints, usual: Usual, allowed: Allowance | None = None) -> Pace:
+def pace(
+    table: CallerTable, slots: Ints, ts: Ints, standing: NDArray[np.void], number: Ints, known: Known | None = None
+) -> Pace:
     """Returns the step of these calls; the table changes when it is committed.
 
     Args:
         table: of the shard.
         slots: int64 (calls,), sorted.
         ts: int64 (calls,), event times, Unix milliseconds, in ledger order within a caller.
-        usual: of the model, settled for the current tick.
-        allowed: by its baseline, if one is in force.
+        standing: (models,), records of STANDING, each settled for its current tick.
+        number: int64 (calls,), which of them each call is of; (1,) when all are of one.
+        known: callers whose golden habits are known, of all these models.
     """
-    number = np.arange(len(slots))
+    index = np.arange(len(slots))
     begins = np.ones(len(slots), np.bool_)
     np.not_equal(slots[1:], slots[:-1], out=begins[1:])
     starts = begins.nonzero()[0]
     sizes = np.append(starts[1:], len(slots)) - starts
     mine = slots[starts]
     callers = take(table.records, mine)
-    stale = np.flatnonzero(callers["at"] != usual.tick)
+    model = take(standing, number[starts] if len(number) > 1 else number)
+    stale = np.flatnonzero(callers["at"] != model["tick"])
     if len(stale):
-        put(callers, stale, refreshed(take(callers, stale), table.key[mine[stale]], usual, allowed))
+        of = take(model, stale) if len(model) > 1 else model
+        put(callers, stale, refreshed(take(callers, stale), table.key[mine[stale]], of, known))
     step_us: NDArray[Any] = callers["step_us"]
     group = np.cumsum(begins) - 1
     time_us = _running_max(ts * 1000, callers["last_us"], group)
     each_us, begin = step_us[group], starts[group]
-    lead = (number - begin) * each_us
+    lead = (index - begin) * each_us
     due_us = _running_max(time_us - lead, callers["due_us"], group) + lead + each_us
     ahead = due_us - time_us
-    idle = np.maximum.accumulate(np.where(ahead == each_us, number, -1))
+    idle = np.maximum.accumulate(np.where(ahead == each_us, index, -1))
     idle = np.where(idle >= begin, idle, -1)
     peak = np.minimum(np.maximum.reduceat(ahead, starts) / step_us, BURST_MOST)
-    excess = (ahead > callers["free_us"][group]) & usual.armed
+    excess = ahead > callers["free_us"][group]
     return Pace(mine, callers, starts, sizes, group, time_us, due_us, excess, idle, peak)
 
 
@@ -198,46 +206,57 @@ def _running_max(values: Ints, floor: NDArray[Any], group: Ints) -> Ints:
     return highest
 
 
-def refreshed(callers: NDArray[np.void], keys: NDArray[np.uint64], usual: Usual, allowed: Allowance | None) -> NDArray[np.void]:
-    """Returns these records at the model's tick: the past fades, what is usual is set, the windows roll."""
+def refreshed(
+    callers: NDArray[np.void], keys: NDArray[np.uint64], model: NDArray[np.void], known: Known | None
+) -> NDArray[np.void]:
+    """Returns these records at their models' tick: the past fades, what is usual is set, the windows roll.
+
+    Args:
+        callers: (callers,), changed.
+        keys: uint64 (callers,), theirs.
+        model: records of STANDING, (callers,) or (1,).
+        known: see `pace`.
+    """
+    tick: NDArray[Any] = model["tick"]
     new = callers["minute"] < 0
-    before = np.where(new, usual.tick, callers["at"])
-    callers["first"] = np.where(new, usual.tick, callers["first"])
-    fade = np.exp2((before - usual.tick) / HALF_LIFE_TICKS)
+    before = np.where(new, tick, callers["at"])
+    callers["first"] = np.where(new, tick, callers["first"])
+    fade = np.exp2((before - tick) / HALF_LIFE_TICKS)
     callers["seen"] = np.rint(callers["seen"] * fade * GRAINS) / GRAINS
     callers["peak"] *= fade.astype(np.float32)
-    rate, burst = _usual_per_min(callers, usual), np.full(len(callers), usual.burst)
-    if allowed is not None:
-        known, burst = allowed.habits(keys, usual.burst)
-        rate = known * usual.surge if allowed.whole else np.maximum(rate, known * usual.surge)
+    rate, burst = _usual_per_min(callers, model), model["burst"]
+    if known is not None:
+        habit, own_burst = known.of(keys)
+        rate, burst = np.maximum(rate, habit * model["surge"]), np.maximum(burst, own_burst)
     step_us = np.rint(MINUTE_US / (SLACK * rate)).astype(np.int64)
-    now_us = usual.tick * TICK_US
+    now_us = tick * TICK_US
     owed = np.maximum(callers["due_us"] - now_us, 0) / np.maximum(callers["step_us"], 1)
-    owed = np.where(usual.armed & (before >= usual.armed_tick), np.minimum(owed, DEBT_TIMES * burst), 0.0)
+    owed = np.where(model["armed"] & (before >= model["armed_tick"]), np.minimum(owed, DEBT_TIMES * burst), 0.0)
     owing = now_us + np.rint(owed * step_us).astype(np.int64)
     callers["due_us"] = np.where(owed > 0.0, owing, np.where(new, 0, np.minimum(callers["due_us"], now_us)))
-    callers["step_us"], callers["free_us"] = step_us, np.rint(burst * step_us)
-    callers["at"], callers["minute"], callers["model"] = usual.tick, usual.minute, usual.number
+    callers["step_us"], callers["free_us"] = step_us, np.where(model["armed"], np.rint(burst * step_us), EVER_US)
+    callers["at"], callers["minute"], callers["model"] = tick, model["minute"], model["number"]
     callers["busy"] = np.maximum(callers["busy"] * fade.astype(np.float32), caller_windows.this_hour(callers))
-    caller_windows.roll(callers, before // TICKS_PER_MIN, usual.minute)
+    caller_windows.roll(callers, before // TICKS_PER_MIN, model["minute"])
     return callers
 
 
-def _usual_per_min(callers: NDArray[np.void], usual: Usual) -> NDArray[np.float64]:
+def _usual_per_min(callers: NDArray[np.void], model: NDArray[np.void]) -> NDArray[np.float64]:
     """Returns the usual rates of these callers, calls per minute, and writes down their own."""
     first: NDArray[Any] = callers["first"]
-    there_first = (first < usual.armed_tick) | (not usual.armed)
-    known = np.clip((first - usual.first_tick) / TICKS_PER_MIN, PRIOR_MIN, KNOWN_MIN)
-    prior = np.where(there_first, PRIOR_MIN, PRIOR_TIMES * known)
-    lived = MEMORY_MIN * (1.0 - np.exp2((first - usual.tick) / HALF_LIFE_TICKS)) + prior
+    tick, learning, grace = model["tick"], model["learning"], model["grace"]
+    there_first = (first < model["armed_tick"]) | ~model["armed"]
+    watched = np.clip((first - model["first_tick"]) / TICKS_PER_MIN, PRIOR_MIN, KNOWN_MIN)
+    prior = np.where(there_first, PRIOR_MIN, PRIOR_TIMES * watched)
+    lived = MEMORY_MIN * (1.0 - np.exp2((first - tick) / HALF_LIFE_TICKS)) + prior
     own = callers["seen"] / lived
-    cap: Any = CAP * usual.per_min
-    if usual.learning:
-        cap = np.where(there_first, np.inf, cap * KNOWN_MIN / known)
-        callers["base"] = np.maximum(callers["base"], np.minimum(own, cap))
+    cap: Any = CAP * model["per_min"]
+    if learning.any():
+        cap = np.where(learning, np.where(there_first, np.inf, cap * KNOWN_MIN / watched), cap)
+        callers["base"] = np.where(learning, np.maximum(callers["base"], np.minimum(own, cap)), callers["base"])
     callers["own"] = own
     # While the population is hardly known it is given grace, and so is the short past of who was there first.
-    rate = own * np.where(there_first, usual.grace, 1.0) + usual.per_min * usual.grace * prior / lived
-    rate = np.minimum(rate, np.maximum(cap, callers["base"]))
-    usually: NDArray[np.float64] = np.maximum(rate, usual.per_min * usual.grace) * usual.surge
+    rate = own * np.where(there_first, grace, 1.0) + model["per_min"] * grace * prior / lived
+    rate = np.where(model["frozen"], 0.0, np.minimum(rate, np.maximum(cap, callers["base"])))
+    usually: NDArray[np.float64] = np.maximum(rate, model["per_min"] * grace) * model["surge"]
     return usually

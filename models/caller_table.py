@@ -89,12 +89,12 @@ class CallerTable:
         """Returns how many callers fit in."""
         return self.sets * WAYS
 
-    def place(self, keys: NDArray[np.uint64], minute: int) -> tuple[Slots, int]:
+    def place(self, keys: NDArray[np.uint64], minute: int | Slots) -> tuple[Slots, int]:
         """Returns (slots, taken): where the first `taken` ≥ 1 rows live, -1 for a caller that is not (yet) let in.
 
         Args:
             keys: uint64 (rows,), never 0.
-            minute: the owner's minute, which tells the age of entries.
+            minute: the owner's minute, which tells the age of entries; or int64 (rows,), each row's.
         """
         homes = (keys * SPREAD) >> np.uint64(64 - self.sets.bit_length() + 1)
         base = homes.astype(np.int64) * WAYS
@@ -107,7 +107,7 @@ class CallerTable:
         return self._let_in(keys, base, slots, found, minute)
 
     def _let_in(
-        self, keys: NDArray[np.uint64], base: Slots, slots: Slots, found: NDArray[np.bool_], minute: int
+        self, keys: NDArray[np.uint64], base: Slots, slots: Slots, found: NDArray[np.bool_], minute: int | Slots
     ) -> tuple[Slots, int]:
         rows = np.flatnonzero(~found)
         spread = keys[rows] * SPREAD
@@ -126,7 +126,7 @@ class CallerTable:
                 if home in busy and row:
                     return slots[:row], row
                 self._count(one, two)
-                slot = self._weakest(home, minute)
+                slot = self._weakest(home, minute if isinstance(minute, int) else int(minute[row]))
                 self._reset(slot, key)
                 if home in busy:
                     slots[0] = slot

@@ -39,13 +39,13 @@ def this_hour(callers: NDArray[np.void]) -> NDArray[np.int32]:
     return calls
 
 
-def roll(callers: NDArray[np.void], before: Ints, minute: int) -> None:
+def roll(callers: NDArray[np.void], before: Ints, minute: Ints) -> None:
     """Moves the windows of these callers on.
 
     Args:
         callers: records with COLUMNS, changed in place.
         before: int64 (callers,), the minutes where they stand.
-        minute: where they shall stand.
+        minute: int64 (callers,) or (1,), where they shall stand.
     """
     last: NDArray[Any] = callers["now_1"]
     passed = np.where(before < minute, last, 0)

@@ -44,6 +44,15 @@ class Detector(Protocol):
         ...
 
 
+@runtime_checkable
+class BlocksDetector(Protocol):
+    """A detector of a whole shard to which all blocks of a frame are one piece of work; see `Detector` for the rest."""
+
+    def observe_blocks(self, blocks: Sequence[Rows], clock: Clock) -> list[Reading]:
+        """Returns what `Detector.observe` would of one block after the other, and is left as by it."""
+        ...
+
+
 class CountsDetector(Protocol):
     """Watches counts over the cells of a baseline, in judge. Deterministic, clockless, bounded."""
 
@@ -110,8 +119,8 @@ class Seat:
         alerts_per_month: the share of the budget this detector may spend on this model (or, for a shard's detector, on
             the fleet) over all shards together.
         baseline: the model's, for a detector that needs one.
-        baselines: model → its baseline, as they are in force at any time, for a detector that watches a whole shard. A view:
-            it changes with promotions.
+        baselines: model → its armed baseline, as they are in force at any time, for a detector that watches a whole shard. A
+            view: it changes with promotions.
     """
 
     shard: int = 0

@@ -21,6 +21,7 @@ caller H burst
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -39,6 +40,9 @@ BURST_FLOOR: Final = 30.0
 BURST_TIMES: Final = 3.0
 BURST_TIMES_LEARNING: Final = 4.0
 """While no whole day has been seen the largest bursts are yet to come."""
+
+BURST_TIMES_FROZEN: Final = 2.0
+"""Of golden traffic of a day and more the largest burst of all its time is known, and none has faded."""
 
 BURST_MOST: Final = 400.0
 SLACK: Final = 6.0
@@ -63,6 +67,7 @@ SPANS: Final = (10, 60, 3_600)
 COLUMNS: Final = {f"{what}_{span}": dtype for span in SPANS for what, dtype in (("at", "i8"), ("now", "i4"), ("most", "i4"))}
 
 Ints = NDArray[np.int64]
+KeyOf = Callable[[NDArray[np.uint64]], NDArray[np.uint64]]
 
 
 class Habits:
@@ -150,6 +155,37 @@ def _most(callers: NDArray[np.void], span: int, at: Ints, starts: Ints) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """Callers known by name.
+
+    Attributes:
+        keys: uint64 (callers,), rising, as the caller table knows them.
+        rates: float64 (callers,), what is usual for each, calls per minute.
+        bursts: float64 (callers,), calls it may save up and make at once.
+    """
+
+    keys: NDArray[np.uint64]
+    rates: NDArray[np.float64]
+    bursts: NDArray[np.float64]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Known]) -> Known:
+        """Returns them all."""
+        keys, rates, bursts = (
+            np.concatenate([none, *(getattr(part, name) for part in parts)])
+            for name, none in (("keys", np.empty(0, np.uint64)), ("rates", np.empty(0)), ("bursts", np.empty(0)))
+        )
+        order = np.argsort(keys, kind="stable")
+        return cls(keys[order], rates[order], bursts[order])
+
+    def of(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Returns (calls per minute, burst) of these callers, 0 of those not known."""
+        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        known = self.keys[at] == keys
+        return np.where(known, self.rates[at], 0.0), np.where(known, self.bursts[at], 0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Allowance:
     """What a baseline allows callers of its model.
 
@@ -159,21 +195,17 @@ class Allowance:
         per_min: what is usual for anyone, calls per minute.
         burst: calls that anyone may save up and make at once.
         volume: calls per minute of this shard beyond which all ask more than usual at once.
-        keys: uint64 (habits,), rising: callers known by name.
-        rates: float64 (habits,), what is usual for them, calls per minute.
-        bursts: float64 (habits,), calls.
+        known: who may do more.
     """
 
     whole: bool
     per_min: float
     burst: float
     volume: float
-    keys: NDArray[np.uint64]
-    rates: NDArray[np.float64]
-    bursts: NDArray[np.float64]
+    known: Known
 
     @classmethod
-    def of(cls, rates: dict[str, float], shards: int, key_of: Any) -> Self | None:
+    def of(cls, rates: dict[str, float], shards: int, key_of: KeyOf) -> Self | None:
         """Returns what these numbers allow, None when a baseline has none.
 
         Args:
@@ -183,35 +215,21 @@ class Allowance:
         """
         if "per_min" not in rates:
             return None
-        known = [name.split()[1] for name in rates if name.startswith("caller ") and name.endswith(" per_min")]
-        keys: NDArray[np.uint64] = key_of(np.array([int(name, 16) for name in known], np.uint64))
-        order = np.argsort(keys)
+        names = [name.split()[1] for name in rates if name.startswith("caller ") and name.endswith(" per_min")]
+        known = Known(
+            key_of(np.array([int(name, 16) for name in names], np.uint64)),
+            np.array([rates[f"caller {name} per_min"] for name in names]),
+            np.array([HABIT_TIMES * rates[f"caller {name} burst"] for name in names]),
+        )
         whole = rates["span_min"] >= WHOLE_MINUTES
-        times = BURST_TIMES if whole else BURST_TIMES_LEARNING
+        times = BURST_TIMES_FROZEN if whole else BURST_TIMES_LEARNING
         return cls(
             whole=whole,
             per_min=max(FLOOR_PER_MIN, rates["per_min"]),
             burst=min(max(BURST_FLOOR, times * rates["burst"]), BURST_MOST),
             volume=max(SURGE_FROM * rates["calls_per_min"], rates["busiest_per_min"]) / shards,
-            keys=keys[order],
-            rates=np.array([rates[f"caller {name} per_min"] for name in known])[order],
-            bursts=np.array([HABIT_TIMES * rates[f"caller {name} burst"] for name in known])[order],
+            known=Known.joined([known]),
         )
-
-    def habits(self, keys: NDArray[np.uint64], burst: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Returns (calls per minute, burst) that are usual for these callers: for anyone, or more.
-
-        Args:
-            keys: uint64 (callers,), as the table knows them.
-            burst: what anyone is allowed.
-        """
-        rates, bursts = np.full(len(keys), self.per_min), np.full(len(keys), burst)
-        if len(self.keys):
-            at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-            known = np.flatnonzero(self.keys[at] == keys)
-            rates[known] = np.maximum(rates[known], self.rates[at[known]])
-            bursts[known] = np.maximum(bursts[known], self.bursts[at[known]])
-        return rates, bursts
 
 
 def upper(values: NDArray[Any]) -> float:

@@ -11,6 +11,8 @@ nothing moves in between, so the numbers do not depend on how rows were cut into
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -36,13 +38,33 @@ ARM = ((3, 1_000, 300), (12, 5_000, 0), (180, 1_000, 0), (8_640, 0, 0))
 """Nobody is accused before so many ticks, calls and callers of the model, whichever row is fulfilled first."""
 
 YOUNG_MIN = 2
-"""So long stock is taken at every tick, later at every full minute."""
+"""In the first minutes stock is taken at every tick, later at every full minute."""
 
 GRACE_TICKS = 30
 """A population known for less than this is not known well: everyone may ask so much more."""
 
 LATELY_MIN = 10.0
 SURGE_MOST = 4.0
+
+
+STANDING: Final = np.dtype(
+    [
+        ("number", "u2"),
+        ("tick", "i8"),
+        ("minute", "i8"),
+        ("first_tick", "i8"),
+        ("armed_tick", "i8"),
+        ("armed", "?"),
+        ("learning", "?"),
+        ("frozen", "?"),
+        ("per_min", "f8"),
+        ("burst", "f8"),
+        ("surge", "f8"),
+        ("grace", "f8"),
+    ],
+    align=True,
+)
+"""What steps read of a model: changed by stocktaking alone, so that the calls of many models are one step."""
 
 
 class Usual(msgspec.Struct, array_like=True):
@@ -62,6 +84,7 @@ class Usual(msgspec.Struct, array_like=True):
         ever: such calls, fading with half-life a day.
         grace: how many times as much everyone may ask while the population is hardly known, ≥ 1.
         armed_tick: since when enough was seen to accuse anyone, -1 before.
+        frozen: whether a baseline alone said what is usual when stock was last taken.
     """
 
     number: int
@@ -77,6 +100,12 @@ class Usual(msgspec.Struct, array_like=True):
     ever: float = 0.0
     grace: float = 1.0
     armed_tick: int = -1
+    frozen: bool = False
+
+    @property
+    def standing(self) -> NDArray[np.void]:
+        """Returns one record of STANDING, (1,)."""
+        return np.array([tuple(getattr(self, name) for name in _STANDING)], STANDING)
 
     @property
     def armed(self) -> bool:
@@ -93,11 +122,22 @@ class Usual(msgspec.Struct, array_like=True):
         """Returns whether a whole day has not been seen yet: till then the past of who was there first is believed."""
         return self.tick < self.first_tick + DAY_MINUTES * TICKS_PER_MIN
 
+    @property
+    def _young(self) -> int:
+        """Returns the tick from which on stock is taken at full minutes only."""
+        return (self.first_tick // TICKS_PER_MIN + YOUNG_MIN) * TICKS_PER_MIN
+
+    def turns(self, high_ms: int) -> bool:
+        """Returns whether stock is to be taken before a row that moves the furthest event time to here, or not."""
+        if self.first_tick < 0:
+            return True
+        tick = max(high_ms, self.high_ms) // TICK_MS
+        return (tick if tick < self._young else tick - tick % TICKS_PER_MIN) != self.tick
+
     def ticks(self, high_ms: NDArray[np.int64]) -> NDArray[np.int64]:
         """Returns when stock was last to be taken at these furthest event times."""
         ticks: NDArray[np.int64] = high_ms // TICK_MS
-        first = self.first_tick if self.first_tick >= 0 else int(ticks[0])
-        young = first + YOUNG_MIN * TICKS_PER_MIN
+        young = self._young if self.first_tick >= 0 else (int(ticks[0]) // TICKS_PER_MIN + YOUNG_MIN) * TICKS_PER_MIN
         return ticks if ticks[-1] < young else np.where(ticks < young, ticks, ticks - ticks % TICKS_PER_MIN)
 
     def settle(self, tick: int, table: CallerTable, allowed: Allowance | None = None) -> None:
@@ -114,10 +154,11 @@ class Usual(msgspec.Struct, array_like=True):
             self._follow_volume(tick // TICKS_PER_MIN - self.minute, allowed)
         self.tick = tick
         age = tick - self.first_tick
+        self.frozen = allowed is not None and allowed.whole
         if allowed is not None:
             self.per_min, self.burst, self.grace = allowed.per_min, allowed.burst, 1.0
             self.armed_tick = self.armed_tick if self.armed else tick
-            if allowed.whole:
+            if self.frozen:
                 return
         else:
             self.grace = max(1.0, GRACE_TICKS / max(age, 1))
@@ -145,3 +186,6 @@ class Usual(msgspec.Struct, array_like=True):
         ever = self.ever / (1.0 - 2.0 ** (-age / DAY_MINUTES)) / DAY_MINUTES
         ordinary = ever * SURGE_FROM if allowed is None or not allowed.whole else allowed.volume
         self.surge = min(max(lately / ordinary, 1.0), SURGE_MOST)
+
+
+_STANDING: Final = STANDING.names or ()

@@ -6,13 +6,14 @@ A detector that raises is deterministic: it would raise on every replay of the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import msgspec
 
 from models.baseline import Baseline
-from models.detector import Detector, Entry, Seat
+from models.detector import BlocksDetector, Detector, Entry, Seat
 from tocsin.clock import Clock
 from tocsin.codec import pack
 from tocsin.config import Detection
@@ -30,6 +31,8 @@ DISABLED_VERSION = 1
 Key = tuple[str, str]
 """(detector id, model or "" for a detector of the whole shard)."""
 
+Told = tuple[list[Reading], list[Fault]]
+
 
 @dataclass(slots=True)
 class Bank:
@@ -40,6 +43,7 @@ class Bank:
         settings: shards, budgets, and the detectors the operator left out.
         entries: the rows of `models.registry.DETECTORS` that run in this stage.
         references: model → the baseline in force; a view, kept by `promotions.py`.
+        vouched: those that are armed; the same.
         detectors: those built so far.
         disabled: those that raised, with what they raised.
         models: every model seen, in order of appearance.
@@ -49,23 +53,50 @@ class Bank:
     settings: Detection
     entries: Mapping[str, Entry]
     references: Mapping[str, Baseline] = field(default_factory=dict)
+    vouched: Mapping[str, Baseline] = field(default_factory=dict)
     detectors: dict[Key, Detector] = field(default_factory=dict)
     disabled: dict[Key, str] = field(default_factory=dict)
     models: dict[str, None] = field(default_factory=dict)
 
     def observe(self, rows: Rows, clock: Clock, where: str) -> tuple[list[Reading], list[Fault]]:
-        """Returns what every live detector has to say about the rows, and who has just been disabled."""
+        """Returns what every live detector of the model has to say about its rows, and who has just been disabled."""
         readings: list[Reading] = []
         faults: list[Fault] = []
         crowded = self._crowded(rows.model)
         for name, entry in self.entries.items():
             if self._looks(entry, rows.model, crowded) and not self._is_disabled(name, rows.model):
-                key = (name, rows.model if entry.scope == "model" else "")
-                try:
-                    readings += self._at(key).observe(rows, clock)
-                except Exception as error:
-                    faults.append(self._disable(name, rows.model, error, clock, where))
+                self._observed((name, rows.model), rows, (readings, faults), clock, where)
         return readings, faults
+
+    def observe_all(self, blocks: Sequence[Rows], clock: Clock, where: str) -> tuple[list[Reading], list[Fault]]:
+        """Returns what every live detector of the whole shard has to say about a frame, and who has just been disabled."""
+        told: Told = ([], [])
+        for name, entry in self.entries.items():
+            mine = [rows for rows in blocks if entry.scope == "shard" and not self._is_disabled(name, rows.model)]
+            if mine and isinstance(self._at((name, "")), BlocksDetector):
+                self._observed_at_once(name, mine, told, clock, where)
+            else:
+                for rows in mine:
+                    self._observed((name, ""), rows, told, clock, where)
+        return told
+
+    def _observed_at_once(self, name: str, blocks: Sequence[Rows], told: Told, clock: Clock, where: str) -> None:
+        """Adds the same of blocks in one piece; where that raises they are given one by one, to learn whose to leave out."""
+        try:
+            told[0].extend(cast(BlocksDetector, self._at((name, ""))).observe_blocks(blocks, clock))
+        except Exception as error:
+            before = len(told[1])
+            for rows in blocks:
+                self._observed((name, ""), rows, told, clock, where)
+            if len(told[1]) == before:
+                told[1].append(self._disable(name, "", error, clock, where))
+
+    def _observed(self, key: Key, rows: Rows, told: Told, clock: Clock, where: str) -> None:
+        """Adds what one detector has to say about the rows, or that it has just been disabled."""
+        try:
+            told[0].extend(self._at(key).observe(rows, clock))
+        except Exception as error:
+            told[1].append(self._disable(key[0], rows.model, error, clock, where))
 
     def renew(self, model: str) -> None:
         """Forgets what compared with the model's former baseline; it is built anew for the next, if there is one."""
@@ -85,8 +116,8 @@ class Bank:
         return faults
 
     def _looks(self, entry: Entry, model: str, crowded: bool) -> bool:
-        """Returns whether a detector sees this model's rows: a whole shard's always, a model's own with what it needs."""
-        return entry.scope == "shard" or (not crowded and (entry.reference != "frozen" or model in self.references))
+        """Returns whether a detector is the model's own, and has what it needs."""
+        return entry.scope == "model" and not crowded and (entry.reference != "frozen" or model in self.references)
 
     def _is_disabled(self, name: str, model: str) -> bool:
         return (name, model) in self.disabled or (name, "") in self.disabled
@@ -108,7 +139,7 @@ class Bank:
         settings = self.settings
         budget = entry.alerts_per_month(settings.alerts_per_model_month, settings.alerts_fleet_month)
         reference = self.references.get(model)
-        detector: Detector = entry.build(Seat(self.shard, settings.shards, model, budget, reference, self.references))
+        detector: Detector = entry.build(Seat(self.shard, settings.shards, model, budget, reference, self.vouched))
         return detector
 
     def _crowded(self, model: str) -> bool:

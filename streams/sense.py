@@ -59,7 +59,7 @@ class SenseFold:
         self.settings = settings
         self.ledger = Ledger()
         self.promotions = Promotions(baselines)
-        self.bank = Bank(shard, settings, live, self.promotions.references)
+        self.bank = Bank(shard, settings, live, self.promotions.references, self.promotions.vouched)
         self.counting = Counting(settings.shards, self.promotions)
         self.tallies = Tallies()
 
@@ -84,8 +84,7 @@ class SenseFold:
         return Outputs(self._address(readings, news, everyone=bool(frame.ticks)))
 
     def _observe(self, events: list[Rows], where: str) -> tuple[list[Reading], list[Fault]]:
-        readings: list[Reading] = []
-        faults: list[Fault] = []
+        readings, faults = self.bank.observe_all(events, self.ledger.clock, where)
         for rows in events:
             seen, broken = self.bank.observe(rows, self.ledger.clock, where)
             readings += seen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -62,6 +64,19 @@ def test_a_minute_after_the_first_call_a_flood_among_many_callers_is_named() -> 
     readings = readings_of(join(crowd, steady(ATTACKER, 36, 100, 2_000)))
     assert callers_of(readings) == {f"key_{ATTACKER}"}
     assert readings_of(crowd) == []
+
+
+@pytest.mark.parametrize("late_s", [0, 10, 40, 50])
+def test_the_first_minutes_read_the_same_at_whatever_second_they_begin_and_however_they_are_cut(late_s: int) -> None:
+    rows = rows_at(*join(poisson(1, 400, 0.05, 200), steady(ATTACKER, 36, 30, 300)))
+    rows = replace(rows, ts=rows.ts + 1_000 * late_s)
+    states = []
+    for size in (3, 512):
+        detector = ProbeRate()
+        for block in cut(rows, size):
+            detector.observe(block, Clock())
+        states.append(detector.dump())
+    assert states[0] == states[1]
 
 
 @pytest.mark.parametrize("size", [1, 7, 4_096])

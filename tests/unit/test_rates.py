@@ -43,9 +43,9 @@ def test_a_nightly_job_is_known_by_name_with_its_own_rate_and_how_far_it_ran_ahe
     rates = rates_of(join(CROWD, JOB))
     assert rates[f"{name_of(7_777)} per_min"] == pytest.approx(4_000 / 60)
     assert rates[f"{name_of(7_777)} burst"] == pytest.approx(40)
-    per_min, burst = allowed(rates).habits(hash_of(np.array([7_777, 3])), 30.0)
-    assert per_min.tolist() == pytest.approx([4_000 / 60, FLOOR_PER_MIN])
-    assert burst.tolist() == pytest.approx([HABIT_TIMES * 40, 30.0])
+    per_min, burst = allowed(rates).known.of(hash_of(np.array([7_777, 3])))
+    assert per_min.tolist() == pytest.approx([4_000 / 60, 0.0])
+    assert burst.tolist() == pytest.approx([HABIT_TIMES * 40, 0.0])
 
 
 def test_calls_all_at_once_ran_ahead_by_their_number() -> None:
