@@ -173,6 +173,33 @@ def test_a_detector_of_sense_that_needs_a_baseline_is_built_with_it_and_anew_wit
     assert step(fold, many(30)).readings == ()
 
 
+class Watcher(EveryRow):
+    """Watches the whole shard: reads each row with the origin of the baseline it may go by, if any."""
+
+    def __init__(self, seat: Seat) -> None:
+        super().__init__("watcher")
+        self.baselines = seat.baselines
+
+    def _reading(self, rows: Rows, row: int) -> Any:
+        found = self.baselines.get(rows.model)
+        return msgspec.structs.replace(super()._reading(rows, row), watches=found.origin if found else "none")
+
+
+def test_a_detector_of_the_whole_shard_goes_by_armed_baselines_only() -> None:
+    plain = entry(EveryRow)
+    watcher = Entry(**{name: getattr(plain, name) for name in Entry.__slots__} | {"build": Watcher})
+    fold, seen = sense({"watcher": watcher}), []
+    steps = [order(TWO), order(TWO, 1, "armed"), order(ONE, 2), order(TWO, 3, "armed"), order(None, 4)]
+    for number, control in enumerate(steps):
+        step(fold, controls=[control])
+        restored = sense({"watcher": watcher})
+        restored.load(fold.dump())
+        told = [step(one, many(10 * number, 1)).readings[0].watches for one in (fold, restored)]
+        assert told[0] == told[1]
+        seen.append(told[0])
+    assert seen == ["none", "two", "none", "two", "none"]
+
+
 def test_a_fold_restored_anywhere_says_the_same_bytes() -> None:
     rng = np.random.default_rng(1)
     frames, first = [], 0
