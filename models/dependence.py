@@ -5,7 +5,8 @@ three ways, and the false alarms that this causes grow with the threshold, so a 
 
 1. One caller's values resemble each other: the rank intra-class correlation rho says by how much; `models.discount`
    lets a caller's later events in a window weigh less. One-way analysis of variance of the ranks (Donner 1986,
-   International Statistical Review 54), groups = a caller's events in one window.
+   International Statistical Review 54), groups = a caller's events in one window. Callers that differ but take turns at
+   random do no harm, be they five or five thousand: only where blocks of rows vary more than mixed rows would is rho needed.
 2. Neighbours in time resemble each other: the weighted log pay-offs of a block then vary more than its rows' own variance
    explains; each expert's pay-off is raised to the power beta = explained / actual, the least over blocks of 64, 256 and
    1,024 rows, where that is below 0.8.
@@ -23,6 +24,8 @@ from numpy.typing import NDArray
 
 BLOCKS: Final = (64, 256, 1024)
 """Rows."""
+BURSTS: Final = (16, *BLOCKS, 4096)
+"""Rows; from less than a session to a window."""
 ENOUGH_BLOCKS: Final = 12
 """Fewer blocks do not tell a variance."""
 RESIDUAL: Final = 0.8
@@ -84,6 +87,28 @@ def intra_class_correlation(ranks: Floats, group: NDArray[np.uint64]) -> float:
     return min(max((between - within) / total, 0.0), 0.999) if total > 0 else 0.0
 
 
+def burstiness(ranks: Floats) -> float:
+    """Returns how many times as much sums over blocks of consecutive rows vary as of rows in random order, ≥ 1.
+
+    Of ranks and of their distances from the middle, whichever is more; 1 unless it is by a quarter and by two standard errors.
+
+    Args:
+        ranks: float64 (rows,), of one quantity within its season buckets, in ledger order.
+    """
+    most = 1.0
+    for values in (ranks, np.abs(ranks - 0.5)):
+        variance = float(values.var())
+        for block in BURSTS:
+            blocks = len(values) // block
+            if blocks < ENOUGH_BLOCKS or variance < 1e-12:
+                break
+            sums = values[: blocks * block].reshape(blocks, block).sum(axis=1)
+            ratio = float(sums.var(ddof=1)) / (block * variance)
+            if ratio > 1.0 + max(0.25, 2.0 * np.sqrt(2.0 / (blocks - 1))):
+                most = max(most, ratio)
+    return most
+
+
 def tempering(evidence: NDArray[np.floating[Any]], weights: Floats) -> Floats:
     """Returns each expert's exponent, (experts,), in (0, 1]: how much of a block's variance independent rows explain.
 
@@ -108,28 +133,30 @@ def tempering(evidence: NDArray[np.floating[Any]], weights: Floats) -> Floats:
     return np.maximum(exponents, LEAST)
 
 
-def day_margin(evidence: NDArray[np.floating[Any]], weights: Floats, day: Ints) -> Floats:
+def day_margin(evidence: NDArray[np.floating[Any]], weights: Floats, day: Ints, exponents: Floats) -> Floats:
     """Returns the standard deviation between days of each expert's mean gain per unit of weight, (experts,), ≥ 0.
 
     From differences of neighbouring days: of days that differ they show all, of a drift, which no margin may swallow, little.
-    Widened for there being only so many days. 0 when there is only one.
+    What a day's own rows vary by is not counted, they are paid for already; a quiet model would be deaf otherwise. Widened
+    for there being only so many days. 0 when there is only one.
 
     Args:
-        evidence: float (rows, experts), each row's tempered log pay-offs.
+        evidence: float (rows, experts), each row's tempered log pay-offs, less their season bucket's mean.
         weights: float64 (rows,), each row's discount.
         day: int64 (rows,), rising.
+        exponents: float64 (experts,), of the tempering.
     """
     starts = _starts(day[1:] != day[:-1]) if len(day) else np.empty(0, np.int64)
-    if len(starts) < 2:
-        return np.zeros(evidence.shape[1])
-    mass = np.add.reduceat(weights, starts)
-    gained = np.expm1(evidence * weights.astype(np.float32)[:, None])  # float32 halves what is by far the largest array here
-    gains = np.add.reduceat(gained, starts, axis=0, dtype=np.float64) / np.maximum(mass, 1e-9)[:, None]
-    full = mass >= 0.25 * np.median(mass)  # the first and the last day are often stubs
+    mass = np.add.reduceat(weights, starts) if len(starts) else np.empty(0)
+    full = mass >= 0.25 * np.median(mass) if len(starts) else np.empty(0, np.bool_)  # the first and the last are often stubs
     if int(full.sum()) < 2:
         return np.zeros(evidence.shape[1])
+    gained = np.expm1(evidence * weights.astype(np.float32)[:, None])  # float32 halves what is by far the largest array here
+    gains = np.add.reduceat(gained, starts, axis=0, dtype=np.float64) / mass[:, None]
     steps = np.diff(gains[full], axis=0)
-    spread: Floats = np.sqrt((steps * steps).mean(axis=0) / 2.0 * (1.0 + 1.0 / int(full.sum())))
+    by_chance = evidence.var(axis=0, dtype=np.float64) / exponents * (1.0 / mass[full]).mean()
+    between = np.maximum((steps * steps).mean(axis=0) / 2.0 - by_chance, 0.0)
+    spread: Floats = np.sqrt(between * (1.0 + 1.0 / int(full.sum())))
     return spread
 
 

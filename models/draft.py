@@ -30,6 +30,10 @@ FLIP_PURITY: Final = 0.98
 NEAR_SHARE: Final = 1 / 32
 """Of the golden rows, those nearest to the decision boundary: where they lie among themselves is what `margin` watches."""
 MOST_LABELS: Final = 1_000
+MANY_CALLERS: Final = 30
+"""Fewer are no sample of all that might call, and every window holds them all: discounted, hardly a row would count ..."""
+MILD: Final = 4.0
+"""... so that bursts no stronger than this are left to tempering."""
 
 AllowanceOf = Callable[[Watched], Allowance]
 
@@ -202,8 +206,14 @@ def ground_of(golden: Golden, season: Season, window: int) -> Ground:
         day=day_of(season.zone, rows.ts),
         rank=golden.ranks[window],
         group=rows.hash ^ (golden.windows[window].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)),
-        clustered=golden.callers > 1,
+        harmless=_harmless(golden.callers),
     )
+
+
+def _harmless(callers: int) -> float:
+    if callers == 1:
+        return float("inf")
+    return 1.0 if callers >= MANY_CALLERS else MILD
 
 
 def _inherited(inherits: Baseline | None) -> dict[str, Quantity]:

@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 
 from models.baseline import Quantity, floats
 from models.cells import Cells, cells_of, lookup_of, padded
-from models.dependence import RESIDUAL, day_margin, day_or_part, intra_class_correlation, ranks_within, tempering, wandering
+from models.dependence import (
+    RESIDUAL,
+    burstiness,
+    day_margin,
+    day_or_part,
+    intra_class_correlation,
+    ranks_within,
+    tempering,
+    wandering,
+)
 from models.discount import discount
 from models.experts import EXPERTS
 from models.season import BUCKET_ROWS
@@ -37,7 +46,7 @@ class Ground:
         day: int64 (rows,), local days, rising.
         rank: int64 (rows,), each row's number among its caller's in its window, from 1.
         group: uint64 (rows,), one number per caller and window.
-        clustered: whether callers can be told apart at all.
+        harmless: burstiness up to which a caller's rows are not discounted.
     """
 
     bucket: Ints
@@ -45,7 +54,7 @@ class Ground:
     day: Ints
     rank: Ints
     group: NDArray[np.uint64]
-    clustered: bool
+    harmless: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +105,7 @@ def fitted(outline: Quantity, values: NDArray[np.float32], ground: Ground) -> Fi
         return None
     values, bucket, group = values[known], ground.bucket[known], ground.group[known]
     ranks = ranks_within(values, bucket)
-    correlation = intra_class_correlation(ranks, group) if ground.clustered else 0.0
+    correlation = intra_class_correlation(ranks, group) if burstiness(ranks) > ground.harmless else 0.0
     weights = discount(ground.rank[known], correlation)
     cells = _cells(values, weights, bucket, ground.buckets)
     edges, masses = (np.stack(part) for part in zip(*map(padded, cells), strict=True))
@@ -131,7 +140,7 @@ class _Rows:
 
 def _with_margin(bare: Quantity, exponents: Floats, rows: _Rows) -> Quantity:
     tempered = msgspec.structs.replace(bare, tempering=exponents.astype("<f4").tobytes())
-    margin = day_margin(_evidence(tempered, rows), rows.weights, rows.day)
+    margin = day_margin(_centred(_evidence(tempered, rows), rows.bucket), rows.weights, rows.day, exponents)
     return msgspec.structs.replace(tempered, margin=margin.astype("<f4").tobytes())
 
 

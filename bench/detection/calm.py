@@ -32,6 +32,7 @@ class Kind:
     """A kind of traffic.
 
     Attributes:
+        callers: how many there are.
         habit: share of a value's variance that is its caller's.
         session: mean calls of a session; 1 for none.
         pause_s: mean seconds between a session's calls.
@@ -46,6 +47,7 @@ class Kind:
         golden_days: learnt from.
     """
 
+    callers: int = CALLERS
     habit: float = 0.3
     session: float = 8.0
     pause_s: float = 60.0
@@ -70,6 +72,7 @@ KINDS: Final[dict[str, Kind]] = {
     "ten calls by day to one by night": Kind(diurnal=True, tide=1.0),
     "AR(1) of .5": Kind(habit=0.0, session=1.0, memory=0.5),
     "a promotion every week": Kind(diurnal=True, promo=True),
+    "a dozen callers, sessions": Kind(callers=12),
     "cold start: two golden days": Kind(golden_days=2, diurnal=True),
 }
 HOSTILE: Final[dict[str, Kind]] = {"drifts by itself, AR(1) of .9": Kind(habit=0.3, memory=0.9, drift=0.3)}
@@ -79,8 +82,8 @@ HOSTILE: Final[dict[str, Kind]] = {"drifts by itself, AR(1) of .9": Kind(habit=0
 def month(kind: Kind, seed: int, days: int, per_day: int = PER_DAY) -> tuple[Rows, Rows]:
     """Returns golden rows, and the rows of the `days` after them."""
     rng = np.random.default_rng([seed, 31])
-    habits = rng.normal(size=(3, CALLERS))
-    rates = np.exp(1.5 * rng.normal(size=CALLERS) + kind.lean * habits[0])
+    habits = rng.normal(size=(3, kind.callers))
+    rates = np.exp(1.5 * rng.normal(size=kind.callers) + kind.lean * habits[0])
     seconds, who = _calls(kind, rng, rates, kind.golden_days + days, per_day)
     rows = _rows(kind, rng, habits, seconds, who)
     cut = int(np.searchsorted(seconds, kind.golden_days * DAY_S))
@@ -116,10 +119,10 @@ def _begins(kind: Kind, rng: np.random.Generator, days: int, per_day: int) -> Fl
 
 def _whos(kind: Kind, rng: np.random.Generator, rates: Floats, day: Ints) -> Ints:
     if kind.active == 1.0:
-        return rng.choice(CALLERS, len(day), p=rates / rates.sum())
+        return rng.choice(kind.callers, len(day), p=rates / rates.sum())
     who = np.empty(len(day), np.int64)
     for number in np.unique(day).tolist():
-        today = np.flatnonzero(rng.random(CALLERS) < kind.active)
+        today = np.flatnonzero(rng.random(kind.callers) < kind.active)
         here = day == number
         who[here] = rng.choice(today, int(here.sum()), p=rates[today] / rates[today].sum())
     return who

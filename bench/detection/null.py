@@ -33,7 +33,7 @@ BUDGET: Final = 1.0
 DAYS: Final = 30
 STREAMS: Final = 20
 """Per kind."""
-FIRST_SEED: Final = 5_000
+FIRST_SEED: Final = 8_000
 QUICK_STREAMS: Final = 1
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.cells import pay_offs
-from models.dependence import day_margin, day_or_part, intra_class_correlation, ranks_within, tempering
+from models.dependence import burstiness, day_margin, day_or_part, intra_class_correlation, ranks_within, tempering, wandering
 
 ROWS = 40_000
 UNIFORM = np.log(pay_offs(np.full(64, 1 / 64)))
@@ -57,17 +57,46 @@ def test_independent_rows_are_hardly_tempered_and_neighbours_that_agree_are() ->
     assert (together > 0).all()
 
 
-def test_days_that_differ_are_allowed_for() -> None:
+def ranks_of(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return ranks_within(values.astype(np.float32), np.zeros(len(values), np.int64))
+
+
+def test_callers_that_take_turns_at_random_make_no_bursts_and_sessions_do() -> None:
+    rng = np.random.default_rng(7)
+    habits = rng.normal(size=5)
+    at_random = habits[rng.integers(0, 5, ROWS)] + rng.normal(size=ROWS)
+    in_sessions = habits[np.repeat(rng.integers(0, 5, ROWS // 10), 10)] + rng.normal(size=ROWS)
+    assert burstiness(ranks_of(at_random)) == 1.0
+    assert burstiness(ranks_of(in_sessions)) > 1.5
+    assert burstiness(np.full(ROWS, 0.5)) == 1.0
+
+
+def margin_of(values: np.ndarray[tuple[int], np.dtype[np.float64]], day: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
+    evidence = evidence_of(values)
+    return float(day_margin(evidence, np.ones(ROWS), day, np.ones(evidence.shape[1]))[:6].mean())
+
+
+def test_days_that_differ_are_allowed_for_and_chance_within_them_is_not_counted_again() -> None:
     rng = np.random.default_rng(5)
     day = np.arange(ROWS) // 2_000
-    weights = np.ones(ROWS)
-    calm = day_margin(evidence_of(rng.normal(size=ROWS)), weights, day)
-    moody = day_margin(evidence_of(rng.normal(size=ROWS) + rng.normal(size=20)[day] * 0.2), weights, day)
-    assert (moody[:6] > 2 * calm[:6]).all()
+    calm = rng.normal(size=ROWS)
+    assert margin_of(calm, day) < 0.004  # sd of a day's mean by chance alone: 0.006 to 0.013
+    assert margin_of(calm + rng.normal(size=20)[day] * 0.2, day) > 0.02
 
 
-def test_one_day_has_no_margin_but_its_parts_do() -> None:
-    evidence = evidence_of(np.random.default_rng(6).normal(size=ROWS))
+def test_a_drift_is_not_allowed_for_but_told() -> None:
+    rng = np.random.default_rng(8)
+    day = np.arange(ROWS) // 2_000
+    apart, walk = rng.normal(size=20), np.cumsum(rng.normal(size=20))
+    exchangeable, drifting = (rng.normal(size=ROWS) + (way / way.std())[day] * 0.5 for way in (apart, walk))
+    assert margin_of(drifting, day) < 0.7 * margin_of(exchangeable, day)
+    assert wandering(ranks_of(exchangeable), np.ones(ROWS), day) > 0.05
+    assert wandering(ranks_of(drifting), np.ones(ROWS), day) < 0.01
+    assert wandering(ranks_of(drifting), np.ones(ROWS), day // 5) == 1.0  # four days tell nothing
+
+
+def test_one_day_has_no_margin_but_its_parts_may() -> None:
     one_day = np.zeros(ROWS, np.int64)
-    assert (day_margin(evidence, np.ones(ROWS), one_day) == 0).all()
-    assert (day_margin(evidence, np.ones(ROWS), day_or_part(one_day)) > 0).all()
+    moody = np.random.default_rng(6).normal(size=ROWS) + np.sin(np.arange(ROWS) / 4_000)
+    assert margin_of(moody, one_day) == 0.0
+    assert margin_of(moody, day_or_part(one_day)) > 0.0
