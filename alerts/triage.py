@@ -55,6 +55,8 @@ QUIET_MS: Final[dict[Kind, int]] = {
     Kind.BLIND: HOUR_MS,
 }
 """Without a signal for so long, an incident is over. A caller that keeps its pace is signalled again every ten minutes."""
+QUIET_OF_NOBODY_MS: Final = 2 * HOUR_MS
+"""The same where no caller is known: evidence about a model as a whole needs longer to gather again."""
 
 NEVER_MS: Final = 1 << 62
 MAX_HEARD: Final = 4_096
@@ -117,9 +119,9 @@ class Triage:
         self.silences.expire(self.now)
         self._wake = min((silence.until for silence in self.silences.active.values()), default=NEVER_MS)
         for key, incident in list(self.cases.open.items()):
-            over = incident.last + QUIET_MS[incident.kind]
+            over = incident.last + quiet_ms(incident)
             if self.now >= over:
-                yield self._close(key, because_quiet(QUIET_MS[incident.kind]))
+                yield self._close(key, because_quiet(quiet_ms(incident)))
                 continue
             passed = sum(self.now - incident.opened >= after for after in UPDATES_MS)
             if passed > incident.milestones:
@@ -248,3 +250,10 @@ class Triage:
         return [f"{name}: v{sections[name].version} is not of this version; it is dropped" for name in dropped] + [
             f"{name}: missing; it starts cold" for name in VERSIONS if name not in sections
         ]
+
+
+def quiet_ms(incident: Incident) -> int:
+    """Returns how long nothing must be heard of an incident before it is over, milliseconds."""
+    if incident.kind is Kind.PROBING and not incident.callers:
+        return QUIET_OF_NOBODY_MS
+    return QUIET_MS[incident.kind]

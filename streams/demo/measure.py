@@ -196,6 +196,6 @@ def _is_about(finding: Seen, episode: Episode) -> bool:
 
 
 def _is_about_calm(finding: Seen, episodes: Sequence[Episode], attackers: frozenset[str]) -> bool:
-    """Returns whether nothing was going on, or it names nobody but innocents."""
+    """Returns whether nothing was going on from its onset to its latest signal, or it names nobody but innocents."""
     innocent = bool(finding.callers) and not attackers & set(finding.callers)
-    return innocent or not any(episode.ts[0] <= finding.end <= episode.end_ms for episode in episodes)
+    return innocent or not any(finding.start <= episode.end_ms and finding.end >= episode.ts[0] for episode in episodes)

@@ -205,3 +205,11 @@ def test_incidents_of_a_version_to_come_are_dropped_and_said() -> None:
     fold = triage()
     sections = {**fold.dump(), INCIDENTS: msgspec.structs.replace(old(), version=3)}
     assert fold.load(sections) == ["incidents: v3 is not of this version; it is dropped"]
+
+
+def test_probing_by_nobody_in_particular_is_over_only_after_two_quiet_hours() -> None:
+    fold = triage()
+    fold.apply(signals(sweep()))
+    assert not [f for f in fold.apply(signals(now=T0 + 2 * HOUR - 1)) if f.activity == "close"]
+    (closed,) = fold.apply(signals(now=T0 + 2 * HOUR))
+    assert (closed.activity, closed.kind) == ("close", Kind.PROBING)
