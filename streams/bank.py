@@ -44,7 +44,6 @@ class Bank:
         entries: the rows of `models.registry.DETECTORS` that run in this stage.
         references: model → the baseline in force; a view, kept by `promotions.py`.
         vouched: those that are armed; the same.
-        vouched: those that are armed; the same.
         detectors: those built so far.
         disabled: those that raised, with what they raised.
         models: every model seen, in order of appearance.
@@ -54,7 +53,6 @@ class Bank:
     settings: Detection
     entries: Mapping[str, Entry]
     references: Mapping[str, Baseline] = field(default_factory=dict)
-    vouched: Mapping[str, Baseline] = field(default_factory=dict)
     vouched: Mapping[str, Baseline] = field(default_factory=dict)
     detectors: dict[Key, Detector] = field(default_factory=dict)
     disabled: dict[Key, str] = field(default_factory=dict)
