@@ -19,7 +19,7 @@ def evidence_of(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndar
 
 
 def autoregressive(seed: int, phi: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    noise = np.random.default_rng(seed).normal(size=ROWS) * np.sqrt(1 - phi * phi)
+    noise: np.ndarray[tuple[int], np.dtype[np.float64]] = np.random.default_rng(seed).normal(size=ROWS) * np.sqrt(1 - phi**2)
     for index in range(1, ROWS):
         noise[index] += phi * noise[index - 1]
     return noise  # stationary, variance 1
