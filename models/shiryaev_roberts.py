@@ -159,6 +159,11 @@ class Bank:
         self._begin_anew(cause)
         return alarm
 
+    @property
+    def statistic(self) -> float:
+        """Returns Σ π mean R as it stands, seconds; 0 when nothing is watched."""
+        return float(self._staked.mean(axis=1).mean()) if self.quantities else 0.0
+
     def _logs(self, bucket: int, watched: Floats) -> Floats:
         """Returns log e of these counts, (quantities, experts)."""
         table = self._tables.pop(bucket, None)
