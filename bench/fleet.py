@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -19,9 +19,11 @@ from typing import Final, NamedTuple, Self
 
 from confluent_kafka import Consumer
 
+from bench.golden import KEY, arm
 from bench.kafka import Got, reader, take
+from models.baseline import Baseline
 from streams.clients import topic_name
-from streams.key_file import write_key
+from streams.key_file import write_new
 from streams.stage.machine import Link
 from tocsin.codec import unpack
 from tocsin.config import Kafka
@@ -64,6 +66,7 @@ class Sample(NamedTuple):
         sensed: rows that readings speak of.
         cpu: part → CPU seconds since its start.
         blocks: blocks in `frames`.
+        counted: of the rows in readings, those that were counted against a baseline.
     """
 
     at: float
@@ -71,6 +74,7 @@ class Sample(NamedTuple):
     sensed: int
     cpu: dict[str, float]
     blocks: int = 0
+    counted: int = 0
 
 
 @dataclass
@@ -80,12 +84,14 @@ class Fleet:
     Attributes:
         kafka: broker and prefix; a fresh prefix is a fresh deployment.
         topic: the raw topic to read.
+        baselines: in force, armed, before intake starts; shards obey when they come to the promotion.
         processes: part → process.
         samples: taken by `watch`.
     """
 
     kafka: Kafka
     topic: str
+    baselines: Sequence[Baseline] = ()
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
 
@@ -97,14 +103,15 @@ class Fleet:
         self._config.write_text(
             CONFIG.format(home=home, brokers=self.kafka.brokers, prefix=self.kafka.prefix, topic=self.topic)
         )
-        write_key(home / "tocsin.key")
+        write_new(home / "tocsin.key", KEY.hex(), 0o600)
         self._tocsin("topics", "create")
+        arm(self.baselines, self.kafka)
         self._log = (home / "log").open("wb")
         for part, arguments in PARTS.items():
             command = [str(TOCSIN), *arguments, "--config", str(self._config)]
             self.processes[part] = subprocess.Popen(command, stdout=self._log, stderr=self._log)
         self._reader = reader(self.kafka.brokers, topic_name(self.kafka, "frames"), topic_name(self.kafka, "readings"))
-        self._framed = self._sensed = self._blocks = 0
+        self._framed = self._sensed = self._blocks = self._counted = 0
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -135,7 +142,7 @@ class Fleet:
             if self._framed + self._sensed > before:
                 moved = now
             cpu = {part: _cpu_s(process.pid) for part, process in self._alive().items()}
-            self.samples.append(Sample(now, self._framed, self._sensed, cpu, self._blocks))
+            self.samples.append(Sample(now, self._framed, self._sensed, cpu, self._blocks, self._counted))
             if now - moved > STALL_S:
                 raise RuntimeError(f"{self.topic}: progress expected within {STALL_S:.0f} s; stalled at {self.samples[-1]}")
         return self.samples
@@ -148,10 +155,11 @@ class Fleet:
     def _count(self, consumer: Consumer, until: float) -> None:
         while (left := until - time.monotonic()) > 0:
             for record in take(consumer, 200, min(left, 0.02)):
-                framed, sensed, blocks = _counts(record)
+                framed, sensed, blocks, counted = _counts(record)
                 self._framed += framed
                 self._sensed += sensed
                 self._blocks += blocks
+                self._counted += counted
 
     def _alive(self) -> dict[str, subprocess.Popen[bytes]]:
         for part, process in self.processes.items():
@@ -167,13 +175,13 @@ class Fleet:
             raise RuntimeError(f"{' '.join(arguments)}: ended with {done.returncode} and said: {done.stdout}{done.stderr}")
 
 
-def _counts(record: Got) -> tuple[int, int, int]:
-    """Returns how many rows a record of `frames` or `readings` speaks of, as (framed, sensed), and in how many blocks."""
+def _counts(record: Got) -> tuple[int, int, int, int]:
+    """Returns what a record of `frames` or `readings` speaks of: rows framed, rows sensed, blocks framed, rows counted."""
     if "frames" in record.topic:
         blocks = decode_frame(record.value, record.where).blocks
-        return sum([block.rows for block in blocks]), 0, len(blocks)
-    body = unpack(record.value, Link, record.where).body
-    return 0, sum([tally.rows for tally in unpack(body, Readings, record.where).tallies]), 0
+        return sum([block.rows for block in blocks]), 0, len(blocks), 0
+    readings = unpack(unpack(record.value, Link, record.where).body, Readings, record.where)
+    return 0, sum([tally.rows for tally in readings.tallies]), 0, sum([counts.rows for counts in readings.counts])
 
 
 def _cpu_s(pid: int) -> float:

@@ -72,8 +72,7 @@ def view(results: dict[str, Result]) -> dict[str, Any]:
 def _duty(value: Saturation | None) -> dict[str, Any] | None:
     if value is None:
         return None
-    ours = value.tocsin
-    parts = {name: getattr(ours, name) for name in ("intake", "sense", "judge", "triage", "total")} if ours else None
+    parts = {name: getattr(value.tocsin, name) for name in ("intake", "sense", "judge", "triage", "total")}
     return {"faust_us": value.faust.us, "quix_us": value.quix.us, "tocsin_us": parts}
 
 

@@ -16,8 +16,10 @@ import msgspec
 from bench import peer
 from bench.events import Traffic, records
 from bench.fleet import Fleet, Sample
+from bench.golden import learned
 from bench.kafka import create, fill
 from bench.peer import Cost, Duty
+from models.baseline import Baseline
 from tocsin.config import Kafka
 
 # Peers cost up to 130 us an event and need no more than this to be steady; all of them read the head of the same topic.
@@ -38,11 +40,11 @@ class TocsinCost(msgspec.Struct, frozen=True):
 
 
 class Saturation(msgspec.Struct, frozen=True):
-    """One duty's medians over the rounds; `tocsin` is None where Tocsin does not do that duty yet."""
+    """One duty's medians over the rounds."""
 
     faust: Cost
     quix: Cost
-    tocsin: TocsinCost | None
+    tocsin: TocsinCost
     rounds: int
     events: int
 
@@ -57,21 +59,35 @@ def measure(brokers: str, topic: str, duty: Duty, events: int, rounds: int) -> S
     """Returns the medians of interleaved rounds over a prepared topic of `events` events."""
     peers: dict[str, list[Cost]] = {name: [] for name in peer.PEERS}
     ours: list[TocsinCost] = []
+    baselines = learned(Traffic(events)) if duty == "full" else []
     for number in range(rounds):
         for name, costs in peers.items():
             costs.append(peer.run(name, brokers, topic, duty, PEER_WARM, min(PEER_EVENTS[name], events - PEER_WARM)))
-        if duty == "light":
-            ours.append(_tocsin(Kafka(brokers=brokers, prefix=f"bench.{duty}.{number}."), topic, events))
+        ours.append(_tocsin(Kafka(brokers=brokers, prefix=f"bench.{duty}.{number}."), topic, events, baselines))
     # The median round as it was, so that a row's parts add up to its total.
     median = {name: sorted(costs, key=lambda cost: cost.us)[rounds // 2] for name, costs in peers.items()}
-    tocsin = sorted(ours, key=lambda cost: cost.total)[rounds // 2] if ours else None
+    tocsin = sorted(ours, key=lambda cost: cost.total)[rounds // 2]
     return Saturation(median["faust"], median["quix"], tocsin, rounds, events)
 
 
-def _tocsin(kafka: Kafka, topic: str, events: int) -> TocsinCost:
-    with Fleet(kafka, topic) as fleet:
+def _tocsin(kafka: Kafka, topic: str, events: int, baselines: Sequence[Baseline]) -> TocsinCost:
+    with Fleet(kafka, topic, baselines) as fleet:
         samples = fleet.watch(lambda sample: sample.sensed >= events)
-    return cost_of(samples, warm=events // 10, last=int(events * TAIL))
+    warm = max(events // 10, counting_from(samples) if baselines else 0)
+    return cost_of(samples, warm, last=int(events * TAIL))
+
+
+def counting_from(samples: Sequence[Sample]) -> int:
+    """Returns the row from which on every row in every shard was counted against a baseline.
+
+    Raises:
+        RuntimeError: it came too late to measure anything.
+    """
+    last = samples[-1]
+    first = next(sample for sample in samples if sample.sensed - sample.counted == last.sensed - last.counted)
+    if first.sensed > last.sensed // 2:
+        raise RuntimeError(f"all rows must be counted from early on; {last.counted} of {last.sensed} were")
+    return first.sensed
 
 
 def cost_of(samples: Sequence[Sample], warm: int, last: int) -> TocsinCost:
