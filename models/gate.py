@@ -42,6 +42,8 @@ WATCHED: Final[dict[str, tuple[tuple[Watched, ...], tuple[Direction, ...]]]] = {
 LEVELS: Final = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)
 """How many times the budget is allowed at each threshold tried."""
 ALLOWANCES: Final = (Allowance(1.0, False), Allowance(2.0, False), Allowance(2.0, True))
+MANY_ROWS: Final = 5_000
+"""Golden rows below which twice the margin is where it begins."""
 HELD_OUT: Final = 0.27
 """Of the golden days."""
 LEAST_HELD_OUT: Final = 100
@@ -128,6 +130,7 @@ class _Bench:
         drawn: readings of the last part as other callers might have made it; None when it is not long or not of many.
         long: whether months are drawn.
         days: held out.
+        allowances: to try, least first.
     """
 
     draft: Draft
@@ -137,6 +140,7 @@ class _Bench:
     drawn: Steps | None
     long: bool
     days: float
+    allowances: tuple[Allowance, ...]
 
     def baseline(self, allowance: Allowance) -> Baseline:
         return self.draft.baseline(self.fits, lambda _: allowance, self.window)
@@ -152,18 +156,19 @@ def _bench(draft: Draft, held_out: Golden, window: int) -> _Bench:
         draws = range(1, DRAWS + 1)
         drawn = side_by_side([replayed(baseline, _half_of_callers(held_out.rows, draw), held_out.share / 2) for draw in draws])
     steps = replayed(baseline, held_out.rows, held_out.share)
-    return _Bench(draft, fits, window, steps, drawn, long, int(ts[-1] - ts[0]) / DAY_MS)
+    allowances = ALLOWANCES if len(draft.golden.rows) + len(ts) >= MANY_ROWS else ALLOWANCES[1:]
+    return _Bench(draft, fits, window, steps, drawn, long, int(ts[-1] - ts[0]) / DAY_MS, allowances)
 
 
 def _verdict(bench: _Bench, detector: str, budget: float) -> Verdict:
     """Returns the first allowance that the detector passed with, or the last that it failed with."""
     watches, directions = WATCHED[detector]
-    quantities = bench.baseline(ALLOWANCES[0]).of(*watches)
+    quantities = bench.baseline(bench.allowances[0]).of(*watches)
     if not quantities:
         says = f"blind: golden traffic has no {' or '.join(watches)}"
-        return Verdict(Gate(detector, False, 1.0, bench.days, (), says), ALLOWANCES[0])
+        return Verdict(Gate(detector, False, 1.0, bench.days, (), says), bench.allowances[0])
     experts = [at for at, expert in enumerate(EXPERTS) if not directions or expert.direction in directions]
-    for allowance in ALLOWANCES:
+    for allowance in bench.allowances:
         trials: Trials = ()
         for trial in _trials(bench, bench.baseline(allowance), quantities, experts, budget):
             trials += trial

@@ -44,8 +44,8 @@ def build_baseline(
     first, last = split(golden, zone)
     little = too_little(first, last)
     if little:
-        window, allowances = WINDOWS[0], {detector: Allowance() for detector in WATCHED}
-        gate = tuple(Gate(detector, False, 1.0, 0.0, (), little) for detector in WATCHED)
+        window, allowances = WINDOWS[0], {detector: Allowance(2.0) for detector in WATCHED}
+        gate = tuple(Gate(detector, False, 2.0, 0.0, (), little) for detector in WATCHED)
     else:
         budgets = {detector: alerts_per_model_month * _share(detector) for detector in WATCHED}
         window, found = verdicts(drafted(first, zone, origin, inherits), last, budgets)

@@ -43,6 +43,7 @@ def test_golden_days_that_drift_leave_every_detector_advisory_and_are_named() ->
 def test_a_few_hours_arm_at_what_they_support_and_hardly_any_rows_arm_nothing(calm: Rows) -> None:
     hours = baseline_of(calm.select(slice(0, 700)))
     assert {len(gate.trials) for gate in hours.gate if gate.armed and gate.trials} <= {len(LEVELS)}  # no months drawn
+    assert {gate.sigmas for gate in hours.gate if gate.trials} == {2.0}  # so few rows begin with twice the margin
     few = baseline_of(calm.select(slice(0, 320)))
     assert not any(gate.armed for gate in few.gate)
     assert "250 rows to learn from and 100 to try on needed" in few.gate[0].says
