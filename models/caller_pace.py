@@ -55,7 +55,6 @@ EVER_US = 1 << 62
 """How far T may run ahead while nobody is accused."""
 
 COLUMNS = {
-    "model": "u2",  # Usual.number
     "first": "i4",  # tick of its first call
     "at": "i4",  # tick of its last refresh
     "own": "f4",  # its own calls per minute so far
@@ -81,6 +80,7 @@ class Pace:
 
     Attributes:
         slots: int64 (callers,).
+        model: records of STANDING, (callers,) or (1,).
         callers: (callers,), a copy of their records in the table, refreshed but not told of the calls.
         starts: int64 (callers,), index of each caller's first call.
         sizes: int64 (callers,).
@@ -93,6 +93,7 @@ class Pace:
     """
 
     slots: Ints
+    model: NDArray[np.void]
     callers: NDArray[np.void]
     starts: Ints
     sizes: Ints
@@ -155,6 +156,7 @@ class Pace:
         callers["seen"] += self.sizes - np.add.reduceat(self.excess, self.starts, dtype=np.int64)
         caller_windows.add(callers, self.starts, self.sizes, self.time_us)
         put(table.records, self.slots, callers)
+        table.group[self.slots] = self.model["number"]
 
 
 def pace(
@@ -193,7 +195,7 @@ def pace(
     idle = np.where(idle >= begin, idle, -1)
     peak = np.minimum(np.maximum.reduceat(ahead, starts) / step_us, BURST_MOST)
     excess = ahead > callers["free_us"][group]
-    return Pace(mine, callers, starts, sizes, group, time_us, due_us, excess, idle, peak)
+    return Pace(mine, model, callers, starts, sizes, group, time_us, due_us, excess, idle, peak)
 
 
 def _running_max(values: Ints, floor: NDArray[Any], group: Ints) -> Ints:
@@ -235,7 +237,7 @@ def refreshed(
     owing = now_us + np.rint(owed * step_us).astype(np.int64)
     callers["due_us"] = np.where(owed > 0.0, owing, np.where(new, 0, np.minimum(callers["due_us"], now_us)))
     callers["step_us"], callers["free_us"] = step_us, np.where(model["armed"], np.rint(burst * step_us), EVER_US)
-    callers["at"], callers["minute"], callers["model"] = tick, model["minute"], model["number"]
+    callers["at"], callers["minute"] = tick, model["minute"]
     callers["busy"] = np.maximum(callers["busy"] * fade.astype(np.float32), caller_windows.this_hour(callers))
     caller_windows.roll(callers, before // TICKS_PER_MIN, model["minute"])
     return callers

@@ -27,7 +27,7 @@ ADMIT = 4
 HALVE_EVERY = 1 << 19
 SKETCH_BITS = 20
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
-DUMPED = ("key", "minute", "seen", "held")
+DUMPED = ("key", "group", "minute", "seen", "held")
 
 Slots = NDArray[np.int64]
 Columns = dict[str, NDArray[np.generic]]
@@ -54,6 +54,7 @@ class CallerTable:
         minute: int32 (slots,), when the owner last refreshed it; -1 for a new entry.
         seen: float64 (slots,), how often it was seen, as its owner counts.
         held: float32 (slots,), how much is held against it; an entry that holds more is evicted later.
+        group: uint16 (slots,), a number of the owner's to find all of a kind by, in memory of its own; 0 in a new entry.
         data: the owner's columns, each (slots,), 0 in a new entry.
         records: (slots,), all of a caller but its key in one record, the same memory.
     """
@@ -64,6 +65,7 @@ class CallerTable:
     minute: NDArray[np.int32] = field(init=False)
     seen: NDArray[np.float64] = field(init=False)
     held: NDArray[np.float32] = field(init=False)
+    group: NDArray[np.uint16] = field(init=False)
     data: dict[str, NDArray[np.generic]] = field(init=False)
     records: NDArray[np.void] = field(init=False)
     _used: bytearray = field(init=False)
@@ -73,7 +75,7 @@ class CallerTable:
     def __post_init__(self) -> None:
         """Starts empty; untouched memory costs nothing, for the operating system hands out zero pages on first write."""
         size = self.sets * WAYS
-        self.key = np.zeros(size, np.uint64)
+        self.key, self.group = np.zeros(size, np.uint64), np.zeros(size, np.uint16)
         own = [("minute", "i4"), ("seen", "f8"), ("held", "f4")]
         # One record per caller: a caller's columns then share cache lines, which halves the time of a step.
         records = np.zeros(size, np.dtype([*own, *self.columns.items()], align=True))
@@ -141,7 +143,7 @@ class CallerTable:
     def _reset(self, slot: int, key: int) -> None:
         if self.key[slot]:
             _opaque(self.records)[slot] = bytes(self.records.itemsize)
-        self.key[slot], self.minute[slot] = key, -1
+        self.key[slot], self.group[slot], self.minute[slot] = key, 0, -1
 
     def _weakest(self, home: int, minute: int) -> int:
         ways = slice(home, home + WAYS)

@@ -72,7 +72,7 @@ class Suspects:
         for slot, suspect in list(self.at.items()):
             if suspect.key != int(table.key[slot]):
                 del self.at[slot]
-            elif table.data["model"][slot] == usual.number and table.data["due_us"][slot] <= now_us:
+            elif table.group[slot] == usual.number and table.data["due_us"][slot] <= now_us:
                 del self.at[slot]
                 table.held[slot] = 0.0
 

@@ -11,7 +11,7 @@ nothing moves in between, so the numbers do not depend on how rows were cut into
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -162,14 +162,14 @@ class Usual(msgspec.Struct, array_like=True):
                 return
         else:
             self.grace = max(1.0, GRACE_TICKS / max(age, 1))
-        used = table.key.nonzero()[0]
-        mine = used[table.data["model"][used] == self.number][:SAMPLE]
+        mine = np.flatnonzero(table.group == self.number)[:SAMPLE]
         if not self.armed and any(age >= t and self.rows >= rows and len(mine) >= callers for t, rows, callers in ARM):
             self.armed_tick = tick
         if len(mine) < FEWEST:
             return
         # Averages hold nights and pauses; who is judged is calling.
-        rates = np.maximum(table.data["own"][mine], table.data["busy"][mine] / np.float32(60.0))
+        busiest: NDArray[Any] = table.data["busy"][mine]
+        rates = np.maximum(table.data["own"][mine], busiest / np.float32(60.0))
         times = BURST_TIMES_LEARNING if self.learning else BURST_TIMES
         per_min, burst = max(FLOOR_PER_MIN, upper(rates)), max(BURST_FLOOR, times * upper(table.data["peak"][mine]))
         if allowed is not None:
