@@ -15,7 +15,7 @@ from typing import Final, Literal
 import msgspec
 
 from models.baseline import Baseline
-from models.detector import Entry, ReadingsDetector, Seat
+from models.detector import Entry
 from models.registry import DETECTORS
 from streams.baselines.topic import KafkaBaselines
 from streams.clients import topic_name
@@ -24,7 +24,6 @@ from streams.curator.curator import standings_of
 from streams.curator.notes import KIND, Note
 from streams.curator.standing import Standing
 from streams.scan import scan
-from streams.weighing import is_vouched_for
 from tocsin.config import Config
 from tocsin.reading import Ladder
 
@@ -211,9 +210,8 @@ def _sees(name: str, entry: Entry, note: Note | None, ladder: Ladder, baseline: 
     if baseline is None:
         return "starved", f"no baseline: {note.problem or note.detail}"
     gate = next((gate for gate in baseline.gate if gate.detector == name), None)
-    listens = gate is None and isinstance(entry.build(Seat(baseline=baseline)), ReadingsDetector)
-    says = gate.says if gate else "listens to what passed the gate" if listens else "the replay gate has not tried it"
-    if not is_vouched_for(baseline, name, listens=listens):
+    says = gate.says if gate else "the replay gate has not tried it"
+    if not baseline.armed(name):
         return "advisory", says + rest
     if ladder != "armed":
         return "advisory", f"provisional; {says}{rest}"

@@ -131,10 +131,7 @@ class Weighing:
 
     def passed_the_gate(self, model: str, detector: str) -> bool:
         """Returns whether the model's baseline lets this detector be armed."""
-        if model not in self._references:
-            return False
-        listens = isinstance(self._detectors.get((detector, model)), ReadingsDetector)
-        return is_vouched_for(self._references[model], detector, listens=listens)
+        return model in self._references and self._references[model].armed(detector)
 
     def ladder_of(self, model: str, detector: str) -> Ladder:
         """Returns how much a reading of this detector is worth: `armed` only if the gate and the promotion say so."""
@@ -231,17 +228,6 @@ class Weighing:
                 detector = self._build(name, model)
             self._detectors[name, model] = detector
         return notes
-
-
-def is_vouched_for(baseline: Baseline, detector: str, *, listens: bool) -> bool:
-    """Returns whether the replay gate lets a detector be armed.
-
-    The gate replays counts, so it cannot try what listens to other detectors: that is worth what it hears, if anything
-    that was armed.
-    """
-    if listens and all(gate.detector != detector for gate in baseline.gate):
-        return any(gate.armed for gate in baseline.gate)
-    return baseline.armed(detector)
 
 
 def matrix_of(counts: Counts, quantities: int) -> NDArray[np.float64]:

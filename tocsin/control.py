@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -67,7 +67,7 @@ class Promote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     model: str
-    baseline: str
+    baseline: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})?$")]
     ladder: Ladder
     author: str
     reason: str = ""

@@ -53,11 +53,6 @@ def test_without_the_gates_word_or_on_a_provisional_baseline_it_only_advises() -
     assert state_of("heavy", stands=standing("provisional")) == ("advisory", "provisional; 14 days, no alarm")
 
 
-def test_what_listens_to_others_is_worth_what_it_hears() -> None:
-    assert state_of("listener") == ("live", "listens to what passed the gate")
-    assert state_of("listener", gates=())[0] == "advisory"
-
-
 def test_without_a_baseline_or_without_traffic_it_is_starved() -> None:
     assert state_of("heavy", stands=Standing()) == ("starved", "no baseline: learning: 5 of 9")
     assert state_of("every_row", note=msgspec.structs.replace(NOTE, rows=12)) == ("starved", "12 events seen")

@@ -33,7 +33,7 @@ POLICY = BaselinePolicy(rows=2_000, hours=24.0)
 
 def promote(
     offset: int,
-    baseline: str = "ab",
+    baseline: str = "ab" * 32,
     ladder: Ladder = "provisional",
     *,
     author: str = AUTHOR,

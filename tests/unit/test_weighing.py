@@ -90,11 +90,6 @@ def test_a_signal_is_armed_only_by_gate_and_promotion(baseline: Baseline, ladder
     assert (signals.signals[0].ladder, signals.signals[0].claim, signals.signals[0].false_alerts_per_month) == worth
 
 
-def test_what_listens_is_worth_what_it_hears_for_the_gate_cannot_try_it() -> None:
-    worth = [said(judge(), counts(baseline)) for baseline in (NEW, OLD)]
-    assert [signals.signals[1].ladder for signals in worth if signals is not None] == ["armed", "provisional"]
-
-
 def test_a_newer_epoch_starts_the_detectors_anew_and_an_older_one_is_only_counted() -> None:
     fold = judge()
     said(fold, counts(OLD, 5), now=100_000)
