@@ -37,7 +37,7 @@ def directions(
     covariance = np.cov(standardised[usable].astype(np.float64)).reshape(len(usable), -1)
     for row, at in zip(weights, np.searchsorted(usable, which), strict=True):
         row[:] = _whitening(covariance[np.ix_(at, at)]) @ row
-    alone = slice(2, projections, 3)
+    alone = slice(projections - projections // 3, projections)  # last: whoever adds up stops where only padding is left
     which[alone] = _deal(usable, 1, len(which[alone]), rng)
     weights[alone] = np.arange(mixed) == 0
     return which, weights

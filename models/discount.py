@@ -24,6 +24,8 @@ from tocsin.errors import StateError
 WINDOW: Final = 4_096
 """Events of a model, over all shards, after which the count of a caller starts anew."""
 SLOTS_PER_EVENT: Final = 4
+UNIT: Final = 2.0**-30
+"""Of weights: float64 then adds up 2²³ of them exactly, in whatever order and however the rows are cut."""
 _HEADER: Final = struct.Struct("<II")
 
 Ranks = NDArray[np.int64]
@@ -43,11 +45,11 @@ def discount(rank: Ranks, correlation: float) -> NDArray[np.float64]:
 
 
 def discounts(correlations: NDArray[np.float64], window: int) -> NDArray[np.float32]:
-    """Returns `discount` as a table, float32 (quantities, window + 1); rank 0 does not occur and weighs nothing."""
+    """Returns `discount` as a table, float32 (quantities, window + 1), in UNITs; rank 0 does not occur and weighs nothing."""
     table = np.zeros((len(correlations), window + 1), np.float32)
     ranks = np.arange(1, window + 1)
     for row, correlation in zip(table, correlations.tolist(), strict=True):
-        row[1:] = discount(ranks, correlation)
+        row[1:] = np.rint(discount(ranks, correlation) / UNIT) * UNIT
     return table
 
 

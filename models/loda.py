@@ -32,7 +32,7 @@ MOST_NATS: Final = 30.0
 FIT_ROWS: Final = 16_384
 CALIBRATION_ROWS: Final = 4_096
 REFERENCES: Final = 1_024
-BLOCK: Final = 256
+BLOCK: Final = 512
 """Rows scored at once: their projections stay in the processor's cache."""
 BLOCKS: Final = 20
 EVERY: Final = 4
@@ -67,7 +67,9 @@ class Face:
         standard: of its scales.
         which: int64 (nonzero, projections).
         weights: float32 (nonzero, projections, 1).
+        terms: (which, weights) of every term after the first, of as many projections as have one.
         offset: float32 (projections, 1).
+        first_cell: int64 (projections, 1): where each one's cells begin in `surprise`.
         surprise: int32 (projections * CELLS,).
         calibration: float32, rising.
     """
@@ -75,7 +77,9 @@ class Face:
     standard: Standard
     which: NDArray[np.int64]
     weights: Column
+    terms: tuple[tuple[NDArray[np.int64], Column], ...]
     offset: Column
+    first_cell: NDArray[np.int64]
     surprise: NDArray[np.int32]
     calibration: Column
 
@@ -85,22 +89,23 @@ class Face:
         at *= self.weights[0]
         at += self.offset
         part = np.empty_like(at)
-        for which, weights in zip(self.which[1:], self.weights[1:], strict=True):
-            np.take(standardised, which, axis=0, out=part, mode="clip")
-            part *= weights
-            at += part
+        for which, weights in self.terms:
+            term = part[: len(which)]
+            np.take(standardised, which, axis=0, out=term, mode="clip")
+            term *= weights
+            at[: len(which)] += term
         return at
 
     def cells(self, standardised: Column) -> NDArray[np.int64]:
         """Returns each projection's cell of each row, (projections, rows)."""
         at = self.projected(standardised)
         np.clip(at, np.float32(0), np.float32(CELLS - 1), out=at)
-        return at.astype(np.int64)
+        return at.astype(np.int32).astype(np.int64)  # in two steps, for which processors have instructions
 
     def surprises(self, standardised: Column) -> NDArray[np.int32]:
         """Returns each projection's part of each row's score, (projections, rows), in UNITs."""
         cells = self.cells(standardised)
-        cells += np.arange(PROJECTIONS)[:, None] * CELLS
+        cells += self.first_cell
         return np.take(self.surprise, cells, mode="clip")
 
 
@@ -109,10 +114,14 @@ def face_of(loda: Loda) -> Face:
     """Returns the numpy face, decoded once."""
     which = np.frombuffer(loda.which, "<u2").reshape(PROJECTIONS, -1)
     weights = np.frombuffer(loda.weights, "<f4").reshape(PROJECTIONS, -1)
+    mixed, scale = np.ascontiguousarray(which.T, np.int64), np.ascontiguousarray(weights.T, np.float32)[:, :, None]
+    ends = [int(np.flatnonzero(of_term).max(initial=-1)) + 1 for of_term in scale[1:, :, 0]]
     return Face(
         standard=standard_of(loda.scales),
-        which=np.ascontiguousarray(which.T, np.int64),
-        weights=np.ascontiguousarray(weights.T, np.float32)[:, :, None],
+        which=mixed,
+        weights=scale,
+        terms=tuple((mixed[term, :end], scale[term, :end]) for term, end in enumerate(ends, 1)),
+        first_cell=np.arange(PROJECTIONS)[:, None] * CELLS,
         offset=np.frombuffer(loda.offset, "<f4")[:, None],
         surprise=np.frombuffer(loda.surprise, "<i4"),
         calibration=np.frombuffer(loda.calibration, "<f4"),
@@ -128,14 +137,15 @@ def scores(loda: Loda, values: Column) -> NDArray[np.float64]:
     """
     face = face_of(loda)
     found = np.full(values.shape[1], np.nan)
-    usable = face.standard.usable
     if not len(face.which):
         return found
     for begin in range(0, values.shape[1], BLOCK):
         block = values[:, begin : begin + BLOCK]
-        total = face.surprises(face.standard.apply(block)).sum(axis=0, dtype=np.int64)
-        known = ~np.isnan(block[usable]).all(axis=0)
-        found[begin : begin + BLOCK] = np.where(known, total * UNIT, np.nan)
+        total = np.add.reduce(face.surprises(face.standard.apply(block)), axis=0, dtype=np.int32)
+        np.multiply(total, UNIT, out=found[begin : begin + BLOCK])
+    absent = np.isnan(values)
+    if absent.any():
+        found[absent[face.standard.usable].all(axis=0)] = np.nan
     return found
 
 

@@ -5,6 +5,7 @@ Golden traffic and live traffic come through here alike, so what is compared was
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from models.baseline import Baseline, Watched
 from tocsin.rows import Rows, category_code
 
 Column = NDArray[np.float32]
+Places = NDArray[np.int64]
 
 WORDS: Final[dict[Watched, str]] = {
     "feature": "{}",
@@ -28,6 +30,50 @@ WORDS: Final[dict[Watched, str]] = {
 """What a quantity is called; a feature's name goes in."""
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where each quantity of a baseline comes from, so that one pass makes all features, and one all that are missing.
+
+    Attributes:
+        baseline: whose.
+        features: positions of the quantities that read a feature, and the features they read.
+        missing: positions of those that read whether one is missing, and the features.
+        others: positions of the rest, and what they read.
+    """
+
+    baseline: Baseline
+    features: tuple[Places, Places]
+    missing: tuple[Places, Places]
+    others: tuple[tuple[int, Watched], ...]
+
+    def columns(self, values: Column, absent: NDArray[np.bool_], rows: Rows) -> Column:
+        """Returns every quantity of the rows, float32 (quantities, rows), NaN where a row has no value.
+
+        Args:
+            values: the baseline's features of the rows.
+            absent: where these are NaN.
+            rows: the rest of them.
+        """
+        made = np.empty((len(self.baseline.quantities), len(rows)), np.float32)
+        made[self.features[0]] = values[self.features[1]]
+        made[self.missing[0]] = absent[self.missing[1]]
+        for position, watches in self.others:
+            made[position] = _column(self.baseline, watches, values, rows)
+        return made
+
+
+def layout_of(baseline: Baseline) -> Layout:
+    """Returns the layout of a baseline's quantities; only what is read matters, not the cells."""
+    numbered = list(enumerate(baseline.quantities))
+
+    def places(watches: Watched) -> tuple[Places, Places]:
+        found = [(position, quantity.feature) for position, quantity in numbered if quantity.watches == watches]
+        return np.array([at for at, _ in found], np.int64), np.array([feature for _, feature in found], np.int64)
+
+    others = tuple((at, quantity.watches) for at, quantity in numbered if quantity.watches not in ("feature", "missing"))
+    return Layout(baseline, places("feature"), places("missing"), others)
+
+
 def columns(baseline: Baseline, rows: Rows) -> Column:
     """Returns every quantity of the rows, float32 (quantities, rows), NaN where a row has no value.
 
@@ -36,26 +82,24 @@ def columns(baseline: Baseline, rows: Rows) -> Column:
         rows: of its model; a feature that they do not carry is missing in all of them.
     """
     values = features_of(baseline.features, rows)
-    made = np.full((len(baseline.quantities), len(rows)), np.nan, np.float32)
-    for column, quantity in zip(made, baseline.quantities, strict=True):
-        match quantity.watches:
-            case "feature":
-                column[:] = values[quantity.feature]
-            case "missing":
-                column[:] = np.isnan(values[quantity.feature])
-            case "confidence":
-                column[:] = rows.confidence
-            case "margin":
-                distance = np.abs(rows.confidence - np.float32(baseline.boundary))
-                column[:] = np.where(distance <= np.float32(baseline.near), distance, np.float32(np.nan))
-            case "latency":
-                column[:] = log_latency(rows.latency_ms)
-            case "label":
-                column[:] = label_codes(rows)
-            case "envelope":
-                if baseline.envelope is not None:
-                    column[:] = loda.scores(baseline.envelope, values)
-    return made
+    return layout_of(baseline).columns(values, np.isnan(values), rows)
+
+
+def _column(baseline: Baseline, watches: Watched, values: Column, rows: Rows) -> Column:
+    """Returns a quantity that is no single feature, float32 (rows,)."""
+    match watches:
+        case "confidence":
+            return rows.confidence
+        case "margin":
+            distance = np.abs(rows.confidence - np.float32(baseline.boundary))
+            return np.where(distance <= np.float32(baseline.near), distance, np.float32(np.nan))
+        case "latency":
+            return log_latency(rows.latency_ms)
+        case "label":
+            return label_codes(rows)
+        case "envelope" if baseline.envelope is not None:
+            return loda.scores(baseline.envelope, values).astype(np.float32)
+    return np.full(len(rows), np.nan, np.float32)
 
 
 def features_of(names: tuple[str, ...], rows: Rows) -> Column:

@@ -82,7 +82,7 @@ def _apply(standard: Standard, ranked: Column) -> Column:
         bits = (np.abs(spreads) + ONE).view(np.int32) - ONE_BITS
     curved = np.copysign(bits.astype(np.float32) * PER_OCTAVE, spreads)
     curved *= standard.unit[:, None]
-    curved[np.isnan(spreads)] = ZERO
+    np.copyto(curved, ZERO, where=np.isnan(spreads))
     standardised: Column = curved
     return standardised
 
