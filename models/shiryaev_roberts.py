@@ -124,6 +124,7 @@ class Bank:
         self.quantities = quantities
         self.threshold = MONTH_S / alerts_per_month
         self.experts = [at for at, expert in enumerate(EXPERTS) if not directions or expert.direction in directions]
+        self._places = np.array(quantities, np.int64)
         self._tables: dict[int, NDArray[np.float32]] = {}
         self._rows, self._bucket = 0, -1
         shape = (len(quantities), len(self.experts))
@@ -141,15 +142,15 @@ class Bank:
         """
         if not self.quantities:
             return None
-        watched = matrix[self.quantities]
+        watched = matrix.take(self._places, axis=0)
         logs = self._logs(counts.bucket, watched)
         self._remember(counts, watched)
         self._date(counts, logs)
-        earned = np.where(self._rest > 0, 0.0, seconds)
-        self._rest = np.maximum(self._rest - seconds, 0.0)
-        self._staked = np.minimum((self._staked + earned[:, None]) * np.exp(logs), LARGEST)
-        means = self._staked.mean(axis=1)
-        statistic = float(means.mean())
+        self._stake(seconds)
+        self._staked *= np.exp(logs)
+        np.minimum(self._staked, LARGEST, out=self._staked)
+        means = self._means()
+        statistic = _mean(means)
         if statistic < self.threshold:
             return None
         cause = int(means.argmax())
@@ -162,33 +163,49 @@ class Bank:
     @property
     def statistic(self) -> float:
         """Returns Σ π mean R as it stands, seconds; 0 when nothing is watched."""
-        return float(self._staked.mean(axis=1).mean()) if self.quantities else 0.0
+        return _mean(self._means()) if self.quantities else 0.0
+
+    def _means(self) -> Floats:
+        """Returns mean R of each quantity, seconds."""
+        means: Floats = np.add.reduce(self._staked, axis=1) / len(self.experts)
+        return means
+
+    def _stake(self, seconds: float) -> None:
+        """Stakes these seconds on every quantity that does not rest."""
+        if self._rest.any():
+            self._staked += np.where(self._rest > 0, 0.0, seconds)[:, None]
+            self._rest = np.maximum(self._rest - seconds, 0.0)
+        else:
+            self._staked += seconds
 
     def _logs(self, bucket: int, watched: Floats) -> Floats:
         """Returns log e of these counts, (quantities, experts)."""
         table = self._tables.pop(bucket, None)
         if table is None:
-            logs = [log_pay_offs(self.baseline.quantities[index], bucket) for index in self.quantities]
-            table = np.ascontiguousarray(np.stack(logs)[:, :, self.experts], np.float32)
+            paid = [log_pay_offs(self.baseline.quantities[index], bucket) for index in self.quantities]
+            table = np.ascontiguousarray(np.stack(paid)[:, :, self.experts], np.float32)
         self._tables[bucket] = table
         if len(self._tables) > TABLES:
             del self._tables[next(iter(self._tables))]
         # einsum, not matmul: its order of additions is fixed, BLAS's depends on the machine.
-        logs = np.einsum("qc,qck->qk", watched.astype(np.float32), table).astype(np.float64)
-        clipped: Floats = np.clip(logs, *BOUNDS)
-        return clipped
+        logs: Floats = np.einsum("qc,qck->qk", watched.astype(np.float32), table).astype(np.float64)
+        np.maximum(logs, BOUNDS[0], out=logs)
+        np.minimum(logs, BOUNDS[1], out=logs)
+        return logs
 
     def _date(self, counts: Counts, logs: Floats) -> None:
         fresh = self._evidence <= 0
-        self._since_ts[fresh] = counts.first_ts
-        self._since_row[fresh] = self._rows
+        np.copyto(self._since_ts, counts.first_ts, where=fresh)
+        np.copyto(self._since_row, self._rows, where=fresh)
         self._rows += counts.rows
-        self._evidence = np.maximum(self._evidence + logs, 0.0)
+        self._evidence += logs
+        np.maximum(self._evidence, 0.0, out=self._evidence)
 
     def _remember(self, counts: Counts, watched: Floats) -> None:
         kept = 0.5 ** (counts.rows / RECENT_ROWS) if counts.bucket == self._bucket else 0.0
         self._bucket = counts.bucket
-        self._recent = self._recent * kept + watched
+        self._recent *= kept
+        self._recent += watched
 
     def _alarm(self, cause: int, statistic: float, now: Floats, rows: int) -> Alarm:
         best = int(self._staked[cause].argmax())
@@ -234,3 +251,7 @@ class Bank:
             array[:] = found.reshape(array.shape)
             begin += array.nbytes
         self._rows, self._bucket = dump.rows, dump.bucket
+
+
+def _mean(values: Floats) -> float:
+    return float(np.add.reduce(values)) / len(values)
