@@ -20,7 +20,7 @@ from typing import Final, NamedTuple, Self
 from confluent_kafka import Consumer
 
 from bench.golden import KEY, arm
-from bench.kafka import Got, reader, take
+from bench.kafka import Got, reader, take, whole
 from models.baseline import Baseline
 from streams.clients import topic_name
 from streams.key_file import write_new
@@ -151,6 +151,17 @@ class Fleet:
         """Returns part → resident memory now, MB."""
         pages = {part: int(Path(f"/proc/{x.pid}/statm").read_text().split()[1]) for part, x in self.processes.items()}
         return {part: count * os.sysconf("SC_PAGE_SIZE") / 1e6 for part, count in pages.items()}
+
+    def snapshot_kb(self, stage: str) -> float:
+        """Returns the size of the last snapshot of a stage's partitions, their mean, kB; 0 before there is one."""
+        sizes: dict[str, dict[int, int]] = {}
+        for record in whole(self.kafka.brokers, topic_name(self.kafka, f"state_{stage}")):
+            partition, *rest = record.key.decode().split("/")
+            if len(rest) == 2:  # of a snapshot: a chunk or the manifest; the topic holds other notes too
+                snapshots = sizes.setdefault(partition, {})
+                snapshots[int(rest[0])] = snapshots.get(int(rest[0]), 0) + len(record.value)
+        last = [snapshots[max(snapshots)] for snapshots in sizes.values()]
+        return sum(last) / max(len(last), 1) / 1e3
 
     def _count(self, consumer: Consumer, until: float) -> None:
         while (left := until - time.monotonic()) > 0:

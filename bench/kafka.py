@@ -15,13 +15,14 @@ STEP: Final = 20
 
 
 class Got(NamedTuple):
-    """A record that was read; `append_ms` is the broker's append time on topics that carry it."""
+    """A record that was read; `append_ms` is the broker's append time on topics that carry it; a tombstone's value is empty."""
 
     topic: str
     partition: int
     offset: int
     append_ms: int
     value: bytes
+    key: bytes = b""
 
     @property
     def where(self) -> str:
@@ -98,4 +99,4 @@ def _got(message: Message) -> Got:
     assert topic is not None
     assert partition is not None
     assert offset is not None
-    return Got(topic, partition, offset, message.timestamp()[1], value or b"")
+    return Got(topic, partition, offset, message.timestamp()[1], value or b"", message.key() or b"")

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from bench import results
 from bench.latency import Latency
-from bench.many import Many
+from bench.many import Load, Many
 from bench.memory import Memory
 from bench.peer import PEERS, Cost
 from bench.results import Result
@@ -95,11 +95,25 @@ def _saturation(value: Saturation) -> Lines:
 
 
 def _many(value: Many) -> Lines:
-    cost = value.cost
-    cells = [f"{cell:.1f}" for cell in (cost.intake, cost.sense, cost.judge, cost.triage, cost.total)]
+    def load(name: str, found: Load) -> Sequence[object]:
+        cost = found.cost
+        cells = [f"{cell:.1f}" for cell in (cost.intake, cost.sense, cost.judge, cost.triage, cost.total)]
+        return name, f"{found.rows_per_block:.1f}", *cells, f"{found.sense_kb:,.0f} / {found.judge_kb:,.0f}"
+
+    what = f"{value.models} x {value.per_model_s} for {value.seconds} s"
     return [
-        ["models x events/s", "rows/block", "intake", "sense", "judge", "triage", "total, CPU us per event"],
-        [f"{value.models} x {value.per_model_s} for {value.seconds} s", f"{value.rows_per_block:.1f}", *cells],
+        [
+            "models x events/s",
+            "rows/block",
+            "intake",
+            "sense",
+            "judge",
+            "triage",
+            "total, CPU us per event",
+            "snapshot of a shard of sense / a group of judge, kB",
+        ],
+        load(what, value.bare),
+        load(f"{what}, all armed", value.armed),
     ]
 
 

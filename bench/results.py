@@ -45,12 +45,15 @@ def save(part: str, result: Result) -> None:
 
 
 def load(part: str) -> Result | None:
-    """Returns what was last measured for a part, or None."""
+    """Returns what was last measured for a part; None if nothing, or if what was measured then is no more."""
     path = HOME / f"{part}.json"
     if not path.exists():
         return None
     result = msgspec.json.decode(path.read_bytes(), type=Result)
-    return msgspec.structs.replace(result, value=msgspec.convert(result.value, type=KINDS[part], str_keys=True))
+    try:
+        return msgspec.structs.replace(result, value=msgspec.convert(result.value, type=KINDS[part], str_keys=True))
+    except msgspec.ValidationError:
+        return None
 
 
 def view(results: dict[str, Result]) -> dict[str, Any]:
@@ -60,7 +63,7 @@ def view(results: dict[str, Result]) -> dict[str, Any]:
     return {
         "full": _duty(results["full"].value if "full" in results else None),
         "light": _duty(results["light"].value if "light" in results else None),
-        "many_models_us": many and many.cost.total,
+        "many_models_us": many and many.bare.cost.total,
         "latency_ms": latency
         and {"reading_p50": latency.reading_p50, "reading_p99": latency.reading_p99, "alert_p99": latency.alert_p99},
         "rss_mb": memory and memory.peak_mb,
