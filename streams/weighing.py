@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.baseline import CELLS, Baseline
-from models.detector import Entry, ReadingsDetector, Seat
+from models.detector import Entry, Seat
 from streams.baselines.store import Baselines
 from streams.promotions import MAX_MODELS
 from tocsin.clock import Clock
@@ -109,7 +109,7 @@ class Weighing:
         readings: list[Reading] = []
         for name in self._live(counts.model):
             detector = self._detectors[name, counts.model]
-            if not isinstance(detector, ReadingsDetector):
+            if not _listens(detector):
                 try:
                     readings += detector.weigh(counts, matrix, seconds)
                 except Exception as error:
@@ -122,7 +122,7 @@ class Weighing:
         faults: list[Fault] = []
         for name in self._live(model):
             detector = self._detectors[name, model]
-            if isinstance(detector, ReadingsDetector):
+            if _listens(detector):
                 try:
                     said += detector.hear(readings, clock)
                 except Exception as error:
@@ -228,6 +228,11 @@ class Weighing:
                 detector = self._build(name, model)
             self._detectors[name, model] = detector
         return notes
+
+
+def _listens(detector: Any) -> bool:
+    """Returns whether it is a `ReadingsDetector`; isinstance on a protocol would cost more than weighing does."""
+    return hasattr(detector, "hear")
 
 
 def matrix_of(counts: Counts, quantities: int) -> NDArray[np.float64]:
