@@ -84,7 +84,9 @@ def counting_from(samples: Sequence[Sample]) -> int:
         RuntimeError: it came too late to measure anything.
     """
     last = samples[-1]
-    first = next(sample for sample in samples if sample.sensed - sample.counted == last.sensed - last.counted)
+    # Sense may hold counts back for a second: rows were lost only if they are still missing at some later moment.
+    lost = min(sample.sensed - sample.counted for sample in samples[len(samples) // 2 :])
+    first = next(sample for sample in samples if sample.sensed - sample.counted >= lost)
     if first.sensed > last.sensed // 2:
         raise RuntimeError(f"all rows must be counted from early on; {last.counted} of {last.sensed} were")
     return first.sensed

@@ -1,7 +1,8 @@
 """Counting: one shard's censuses of the models that have a baseline, and the counts that judge has not been told yet.
 
-Counts are summed over frames per model, epoch and season bucket, and travel with the tallies (`tallies.py`): they may wait
-exactly as long. A census that raises is disabled for its model until the next baseline, as a detector is.
+Counts are summed over frames per model, epoch and season bucket until there is a tick, a reading, or enough of them: weighing
+a dozen rows costs judge as much as weighing thousands. A census that raises is disabled for its model until the next
+baseline, as a detector is.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from models.baseline import CELLS
 from models.census import Census, Counted
 from streams.promotions import Promotion, Promotions
+from streams.tallies import HELD_ROWS
 from tocsin.clock import Clock
 from tocsin.codec import pack
 from tocsin.errors import StateError
@@ -114,6 +116,10 @@ class Counting:
         self.disabled[model] = text
         self.censuses.pop(model, None)
         return Fault(uid("fault", CENSUS, VERSION, model, where), CENSUS, model, where, clock.now_ms, text)
+
+    def may_wait(self, *, told: bool) -> bool:
+        """Returns whether judge need not know yet; `told`: there is a tick or a reading, with which all counts travel."""
+        return not told and sum(one.rows for one in self.sums.values()) < HELD_ROWS
 
     def take(self) -> list[Counts]:
         """Returns all sums in the order of model, epoch and bucket, and holds none any more."""

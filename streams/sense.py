@@ -109,7 +109,8 @@ class SenseFold:
     def _address(self, readings: list[Reading], news: News, *, everyone: bool) -> dict[int, bytes]:
         """Returns group → record; group 0 alone is told the news, `everyone` is told at least the time."""
         groups = self.settings.groups
-        tallies, counted = self.tallies.take(), self.counting.take()
+        tallies = self.tallies.take()
+        counted = [] if self.counting.may_wait(told=bool(readings) or everyone) else self.counting.take()
         onward = {}
         for group in range(groups):
             mine = tuple(reading for reading in readings if group_of(reading.model, groups) == group)

@@ -80,7 +80,17 @@ def test_only_the_model_that_was_promoted_is_counted() -> None:
     assert [counts.model for counts in step(fold, many(0), many(20, model="prod/churn@1")).counts] == [FRAUD]
 
 
-def test_counts_wait_as_long_as_tallies_and_are_summed() -> None:
+def test_counts_of_quiet_models_wait_for_a_tick_though_tallies_do_not() -> None:
+    fold = sense()
+    step(fold, controls=[order(ONE)])
+    quiet = step(fold, many(0), tick=0)
+    told = step(fold, many(20))
+    assert ([tally.rows for tally in quiet.tallies], quiet.counts) == ([10], ())
+    assert [counts.rows for counts in told.counts] == [20]
+    assert weight(told.counts[0]) == [20.0, 20.0]
+
+
+def test_counts_wait_under_load_and_are_summed() -> None:
     fold = sense()
     step(fold, controls=[order(ONE)])
     busy = step(fold, many(0, BUSY_ROWS), tick=0)
