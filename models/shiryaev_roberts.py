@@ -79,6 +79,7 @@ class Alarm:
         threshold: A.
         onset_ts: when that expert's evidence began to grow, Unix milliseconds.
         count: rows of the model since.
+        ts: of the latest row so far, Unix milliseconds: these counts may be another shard's, and older.
         recent: float64 (CELLS,): where that quantity's rows fell since the onset, the last few hundred of them.
     """
 
@@ -88,6 +89,7 @@ class Alarm:
     threshold: float
     onset_ts: int
     count: int
+    ts: int
     recent: Floats
 
 
@@ -96,6 +98,7 @@ class _Dump(msgspec.Struct, array_like=True):
     rows: int
     bucket: int
     arrays: bytes
+    latest_ts: int = 0
 
 
 class Bank:
@@ -126,7 +129,7 @@ class Bank:
         self.experts = [at for at, expert in enumerate(EXPERTS) if not directions or expert.direction in directions]
         self._places = np.array(quantities, np.int64)
         self._tables: dict[int, NDArray[np.float32]] = {}
-        self._rows, self._bucket = 0, -1
+        self._rows, self._bucket, self._latest_ts = 0, -1, 0
         shape = (len(quantities), len(self.experts))
         self._staked, self._evidence = np.zeros(shape), np.zeros(shape)
         self._since_ts, self._since_row = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
@@ -198,6 +201,7 @@ class Bank:
         np.copyto(self._since_ts, counts.first_ts, where=fresh)
         np.copyto(self._since_row, self._rows, where=fresh)
         self._rows += counts.rows
+        self._latest_ts = max(self._latest_ts, counts.last_ts)
         self._evidence += logs
         np.maximum(self._evidence, 0.0, out=self._evidence)
 
@@ -214,7 +218,9 @@ class Bank:
         # What is remembered from before these counts matters as far as it lies behind the onset.
         changed = 0.0 if rows >= SPEAKING_ROWS and past < RECENT_ROWS else min(past * log(2.0) / RECENT_ROWS, 1.0)
         recent = (self._recent[cause] - now) * changed + now
-        return Alarm(self.quantities[cause], self.experts[best], statistic, self.threshold, onset, count, recent)
+        return Alarm(
+            self.quantities[cause], self.experts[best], statistic, self.threshold, onset, count, self._latest_ts, recent
+        )
 
     def _begin_anew(self, cause: int) -> None:
         self._staked[:] = 0.0
@@ -227,7 +233,7 @@ class Bank:
     def dump(self) -> bytes:
         """Returns the whole state: equal state is equal bytes."""
         arrays = b"".join(array.astype(array.dtype.newbyteorder("<")).tobytes() for array in self._arrays())
-        return pack(_Dump(self.hash, self._rows, self._bucket, zlib.compress(arrays, 1)))
+        return pack(_Dump(self.hash, self._rows, self._bucket, zlib.compress(arrays, 1), self._latest_ts))
 
     def load(self, data: bytes) -> None:
         """Replaces the state by one that `dump` returned under the same baseline.
@@ -250,7 +256,7 @@ class Bank:
             found = np.frombuffer(arrays, array.dtype.newbyteorder("<"), array.size, begin)
             array[:] = found.reshape(array.shape)
             begin += array.nbytes
-        self._rows, self._bucket = dump.rows, dump.bucket
+        self._rows, self._bucket, self._latest_ts = dump.rows, dump.bucket, dump.latest_ts
 
 
 def _mean(values: Floats) -> float:

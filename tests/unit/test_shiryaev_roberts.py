@@ -294,3 +294,13 @@ def test_no_traffic_moves_the_reference(baseline: Baseline) -> None:
     again, fresh = build(feature_drift, baseline), build(feature_drift, baseline)
     again.load(fresh.dump())
     assert Feed(census).weighed(again, change) == weighed(fresh, baseline, change)
+
+
+def test_an_alarm_is_as_late_as_the_latest_row_whichever_shard_made_it_cross(baseline: Baseline) -> None:
+    bank = Bank(baseline, baseline.of("confidence"), 1.0)
+    ahead, behind = 50.0, 20.0
+    alarms = [
+        bank.weigh(counts_at(seconds, rows=8), one_row(baseline, 63, 8.0), 100.0) for seconds in (10.0, ahead, behind, behind)
+    ]
+    [alarm, *_] = [alarm for alarm in alarms if alarm is not None]
+    assert alarm.ts == START_MS + round(ahead * 1000)
