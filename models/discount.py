@@ -26,6 +26,8 @@ WINDOW: Final = 4_096
 SLOTS_PER_EVENT: Final = 4
 UNIT: Final = 2.0**-30
 """Of weights: float64 then adds up 2²³ of them exactly, in whatever order and however the rows are cut."""
+FEW: Final = 64
+"""Rows that a loop counts sooner than numpy."""
 _HEADER: Final = struct.Struct("<II")
 
 Ranks = NDArray[np.int64]
@@ -111,6 +113,18 @@ class WindowCounter:
 
     def _count(self, hashes: NDArray[np.uint64]) -> Ranks:
         slots = (hashes & self._mask).astype(np.int64)
+        return self._count_few(slots) if len(slots) <= FEW else self._count_many(slots)
+
+    def _count_few(self, slots: Ranks) -> Ranks:
+        latest: dict[int, int] = {}
+        ranks = []
+        for slot, before in zip(slots.tolist(), self._counts[slots].tolist(), strict=True):
+            latest[slot] = latest.get(slot, before) + 1
+            ranks.append(latest[slot])
+        self._counts[list(latest)] = list(latest.values())
+        return np.array(ranks, np.int64)
+
+    def _count_many(self, slots: Ranks) -> Ranks:
         order = np.argsort(slots, kind="stable")
         ordered = slots[order]
         first = np.ones(len(slots), np.bool_)

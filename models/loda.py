@@ -91,7 +91,7 @@ class Face:
         part = np.empty_like(at)
         for which, weights in self.terms:
             term = part[: len(which)]
-            np.take(standardised, which, axis=0, out=term, mode="clip")
+            standardised.take(which, axis=0, out=term, mode="clip")
             term *= weights
             at[: len(which)] += term
         return at
@@ -106,7 +106,7 @@ class Face:
         """Returns each projection's part of each row's score, (projections, rows), in UNITs."""
         cells = self.cells(standardised)
         cells += self.first_cell
-        return np.take(self.surprise, cells, mode="clip")
+        return self.surprise.take(cells, mode="clip")
 
 
 @lru_cache(maxsize=256)

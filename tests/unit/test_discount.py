@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.discount import WindowCounter, discount, discounts
+from models.discount import FEW, WindowCounter, discount, discounts
 from tests.helpers.traffic import hash_of
 from tocsin.errors import StateError
 
@@ -62,3 +62,19 @@ def test_a_counter_goes_on_from_its_dump() -> None:
 def test_a_dump_of_another_window_is_refused(data: bytes) -> None:
     with pytest.raises(StateError, match="window counter"):
         WindowCounter(64).load(data)
+
+
+def test_few_rows_and_many_are_counted_alike() -> None:
+    hashes = np.random.default_rng(5).integers(0, 40, 3_000).astype(np.uint64)
+    whole, pieces = WindowCounter(1_000), WindowCounter(1_000)
+    wanted = whole.ranks(hashes).tolist()
+    found = [rank for piece in np.array_split(hashes, 200) for rank in pieces.ranks(piece).tolist()]
+    assert len(hashes) // 200 < FEW < 1_000
+    assert found == wanted
+    assert pieces.dump() == whole.dump()
+
+
+def test_weights_add_up_the_same_in_any_order() -> None:
+    weights = discounts(np.array([0.0, 0.3, 0.9, 0.999]), 4_096).astype(np.float64)
+    for row in weights:
+        assert row.sum() == row[::-1].sum() == float(np.cumsum(row)[-1])
