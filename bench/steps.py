@@ -15,9 +15,14 @@ import msgspec
 
 from bench.events import Traffic, records
 from bench.frames import MODEL, SOURCE, Cut, cuts, frame_of
+from bench.golden import learned
 from models.adwin import Adwin
+from models.baseline import Baseline
+from models.census import Census, Counted
 from models.detector import Entry, Seat
+from models.loda import scores
 from models.page_hinkley import PageHinkley
+from models.quantity import features_of
 from models.registry import DETECTORS
 from models.sampling import Sampler
 from streams.intake.core import Core
@@ -26,8 +31,10 @@ from streams.stage.machine import Record
 from streams.stages import STAGES
 from tocsin.clock import Clock
 from tocsin.config import Config, Detection, RawTopic
+from tocsin.event import Coordinates
 from tocsin.frame import Frame, decode_frame, encode_frame
 from tocsin.ids import DEVELOPMENT_KEY, derive_key
+from tocsin.reading import Counts
 from tocsin.rows import rows_of
 
 ROWS: Final = (512, 128, 32)
@@ -50,8 +57,9 @@ class Step(msgspec.Struct, frozen=True):
 def measure(events: int) -> list[Step]:
     """Returns every step's cost over `events` events of one model in one shard."""
     found: dict[tuple[str, str], dict[int, float]] = {}
+    [baseline] = learned(Traffic(events))
     for rows in ROWS:
-        for part, name, run in _steps(Traffic(events), rows):
+        for part, name, run in _steps(Traffic(events), rows, baseline):
             found.setdefault((part, name), {})[rows] = min(_timed(run) for _ in range(PASSES)) / events * 1e6
     return [Step(part, name, us) for (part, name), us in found.items()]
 
@@ -62,7 +70,7 @@ def _timed(run: Run) -> float:
     return time.process_time() - start
 
 
-def _steps(traffic: Traffic, rows: int) -> Iterator[tuple[str, str, Run]]:
+def _steps(traffic: Traffic, rows: int, baseline: Baseline) -> Iterator[tuple[str, str, Run]]:
     """Yields (part, name, what to time); each run starts from fresh state."""
     raw, now = list(records(traffic)), traffic.start_ms + 120_000
     framed = _framed(raw, rows, now)
@@ -79,6 +87,9 @@ def _steps(traffic: Traffic, rows: int) -> Iterator[tuple[str, str, Run]]:
         if name in ON_EVERY_ROW:
             yield "sense", f"({name}, were it to read every row)", partial(_detector, entry, pieces, whole=True)
     yield "sense", "watermarks and clock", partial(_ledger, pieces)
+    yield "sense", "(full duty: LODA scores)", partial(_scores, baseline, pieces)
+    yield "sense", "(full duty: census, these scores among its quantities)", partial(_census, baseline, pieces)
+    yield "judge", "(full duty: weighing each frame's counts)", partial(_weigh, baseline, _census(baseline, pieces))
     for stage, inputs in (("sense", values), ("judge", readings), ("triage", signals)):
         yield stage, "the whole fold", partial(_through, stage, inputs)
 
@@ -88,6 +99,28 @@ def _through(stage: str, values: list[bytes]) -> list[bytes]:
     machine = STAGES[stage].machine(0, CONFIG)
     sends = [send for offset, value in enumerate(values) for send in machine.step(Record(f"{stage}-0@{offset}", offset, value))]
     return [send.value for send in sends if send.topic == STAGES[stage].onward]
+
+
+def _scores(baseline: Baseline, pieces: list[Cut]) -> None:
+    assert baseline.envelope is not None
+    for piece in pieces:
+        scores(baseline.envelope, features_of(baseline.features, piece.rows))
+
+
+def _census(baseline: Baseline, pieces: list[Cut]) -> list[Counted]:
+    census = Census(baseline, CONFIG.detection.shards)
+    return [counted for piece in pieces for counted in census.count(piece.rows)]
+
+
+def _weigh(baseline: Baseline, counted: list[Counted]) -> None:
+    entries = [entry for entry in DETECTORS.values() if entry.stage == "judge"]
+    detectors = [entry.build(Seat(model=MODEL, baseline=baseline)) for entry in entries]
+    weighing = [detector for detector in detectors if hasattr(detector, "weigh")]
+    for one in counted:
+        at = Coordinates(SOURCE, 0, 0)
+        counts = Counts(MODEL, "", 1, "armed", one.bucket, one.rows, one.first_ts, one.last_ts, at, b"", b"")
+        for detector in weighing:
+            detector.weigh(counts, one.weights, 1.0)
 
 
 def _framed(raw: list[bytes], rows: int, now: int) -> list[Frame]:
