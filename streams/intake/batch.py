@@ -23,10 +23,10 @@ ENOUGH: Final = 4096
 
 
 def rows_in(event: Any) -> int:
-    """Returns how many rows the batch has; 0 when it must be read with care, as its columns differ in length."""
+    """Returns how many rows the batch has; 0 when it must be read with care: columns differ in length, or no feature is one."""
     rows = {len(column) for column in event.features.values()}
     rows |= {len(column) for column in (*_given(event), getattr(event, "event_id", None)) if isinstance(column, list)}
-    return rows.pop() if len(rows) == 1 and 0 < max(rows) <= MAX_BATCH_ROWS else 0
+    return rows.pop() if event.features and len(rows) == 1 and 0 < max(rows) <= MAX_BATCH_ROWS else 0
 
 
 def per_row(event: Any, rows: int) -> list[list[Any]]:

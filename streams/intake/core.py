@@ -18,11 +18,12 @@ from tocsin.errors import ConfigError, RejectError
 from tocsin.event import ControlEvent, InferenceEvent, Source
 from tocsin.frame import Frame
 
-TICK_MS: Final = 1000
-SPARSE_TICK_MS: Final = 60_000
-SPARSE: Final = 128
-"""Under the event clock, a tick that would tell of fewer records waits until SPARSE_TICK_MS have passed: a file of a quiet day
-is replayed in seconds, and live ticks are not as regular against event time anyway."""
+TICKS: Final = {"append": ((0, 1_000),), "event": ((128, 1_000), (16, 60_000), (0, 600_000))}
+"""Clock → (records fed since the last tick, milliseconds that must then have passed), in falling order of records.
+
+Where event time is the clock, a tick that has little to tell waits: a file of a quiet month is replayed in seconds, and live
+ticks are not as regular against event time anyway.
+"""
 
 UNTIMED_MS: Final = 1000
 """Between the events of a source that claims no times, under the event clock: a file without times still has an order, and
@@ -147,7 +148,6 @@ def frames_of(
     """
     core = Core(config, key)
     refusals = [] if rejected is None else rejected
-    sparse, sparse_ms = (SPARSE, SPARSE_TICK_MS) if config.clock == "event" else (0, TICK_MS)
     now = ticked = fed = 0
     numbers: dict[tuple[str, str, int], int] = {}
     for record in records:
@@ -156,7 +156,7 @@ def frames_of(
             source = numbers[record[:3]] = core.framer.number(Source(record.topic_id, record.topic, record.partition))
         core.feed_run(source, (record[3:6],))
         now, fed = max(now, core.reached[source]), fed + 1
-        if ticking and now and (not ticked or now - ticked >= (TICK_MS if fed >= sparse else sparse_ms)):
+        if ticking and now and (not ticked or now - ticked >= _wait_ms(config, fed)):
             ticked, fed = now, 0
             core.framer.tick(core.reached)
         if core.framer.cut or core.rejected:
@@ -165,6 +165,11 @@ def frames_of(
             yield from frames
     core.framer.tick(core.reached)
     yield from core.take()[0]
+
+
+def _wait_ms(config: Config, fed: int) -> int:
+    """Returns how long after the last tick the next one is due, so many records having been fed since."""
+    return next(wait_ms for records, wait_ms in TICKS[config.clock] if fed >= records)
 
 
 def records_of_lines(lines: Iterable[bytes], topic: str) -> Iterator[RawRecord]:

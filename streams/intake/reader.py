@@ -7,8 +7,6 @@ assignments into one batch: that batch is dropped and read again.
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, Protocol
@@ -17,16 +15,15 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from streams.admin import topic_ids
 from streams.clients import consumer_settings, group_name
+from streams.intake.fatal import end_if_fatal
 from streams.intake.start import Start, start_of
 from streams.intake.topic_watch import TopicWatch
 from tocsin.config import Config
-from tocsin.errors import BrokerError, Exit
+from tocsin.errors import BrokerError
 from tocsin.event import Source
 
 BATCH: Final = 1000
 REQUEST_S: Final = 10.0
-_FENCED: Final = "group.instance.id"
-"""In librdkafka's words for a static member that another one of its name has replaced, whose code says only: fatal."""
 _GONE: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION})  # noqa: SLF001
 _DENIED: Final = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED})
 _MOVED_ON: Final = frozenset(
@@ -150,7 +147,7 @@ class Reader:
         try:
             self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
-            _end_if_fatal(error.args[0])
+            end_if_fatal(error.args[0])
             if error.args[0].code() not in _MOVED_ON:
                 raise BrokerError(f"commit: {error.args[0]}") from error
             return 0
@@ -232,7 +229,7 @@ class Reader:
         """Returns whether an error made us start over, so that the batch it came in must be dropped."""
         error = message.error()
         assert error is not None  # noqa: S101 - the caller has looked
-        _end_if_fatal(error)
+        end_if_fatal(error)
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the client's name for it
             # Retention has overtaken us, or the topic is another one: starting over from what is committed tells them apart.
             self._restart()
@@ -254,13 +251,3 @@ def _patiently(ask: Callable[[], dict[str, str]]) -> dict[str, str]:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
-
-
-def _end_if_fatal(error: KafkaError) -> None:
-    if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - a fenced static member reports only this
-        fenced = error.code() == KafkaError.FENCED_INSTANCE_ID or _FENCED in error.str()
-        # Restarted, we would fence the other process in turn, and so on for ever: the newer one stays, a person must see us.
-        advice = "; another intake runs with the same `instance`, give each its own (TOCSIN_INSTANCE)" if fenced else ""
-        sys.stderr.write(f"tocsin intake: the consumer cannot go on: {error}{advice}\n")
-        sys.stderr.flush()
-        os._exit(Exit.CONFIG if fenced else Exit.FAULT)

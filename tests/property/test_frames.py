@@ -183,6 +183,10 @@ def assert_shortcuts_change_nothing(values: Sequence[bytes], config: Config) -> 
 WARM = [orjson.dumps(GOOD), orjson.dumps(BATCH), orjson.dumps({**GOOD, "features": {"amount": 1}})]
 
 
+def test_arrays_without_a_feature_among_them_are_no_batch_for_either() -> None:
+    assert_shortcuts_change_nothing([*WARM, orjson.dumps({**BATCH, "features": {}})], CONFIG)
+
+
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(almost_good(), min_size=1, max_size=4), st.sampled_from([CONFIG, EVENT_CLOCK]))
 def test_the_shortcut_takes_and_reads_exactly_what_reading_with_care_does(values: list[bytes], config: Config) -> None:

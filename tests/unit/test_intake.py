@@ -259,9 +259,11 @@ def test_a_busy_file_ticks_once_a_second_of_event_time() -> None:
     ]
 
 
-def test_a_quiet_file_ticks_every_minute_of_event_time_and_once_after_a_longer_pause() -> None:
-    lines = [json_of(6000 * number) for number in range(31)]
+def test_a_quiet_file_ticks_every_minute_that_had_some_events_and_every_ten_minutes_otherwise() -> None:
+    lines = [json_of(3_000 * number) for number in range(61)]
     assert ticked(lines) == [T0, *(T0 + 60_000 * n for n in (1, 2, 3)), T0 + 180_000]
+    lines = [json_of(60_000 * number) for number in range(21)]
+    assert ticked(lines) == [T0, T0 + 600_000, T0 + 1_200_000, T0 + 1_200_000]
     assert ticked([json_of(0), json_of(86_400_000)]) == [T0, T0 + 86_400_000, T0 + 86_400_000]
 
 
@@ -274,7 +276,7 @@ def test_in_a_file_without_times_a_second_passes_with_every_event() -> None:
 
 
 def test_an_event_without_a_time_among_others_is_judged_by_the_time_reached() -> None:
-    assert ticked([json_of(0), without_time(1), json_of(90_000)]) == [T0, T0 + 90_000, T0 + 90_000]
+    assert ticked([json_of(0), without_time(1), json_of(900_000)]) == [T0, T0 + 900_000, T0 + 900_000]
 
 
 def test_without_ticking_frames_are_cut_by_their_size_alone() -> None:
