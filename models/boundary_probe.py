@@ -13,57 +13,23 @@ limit: the finding names nobody; and questions that stay far from the boundary, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from models.baseline import Watched
 from models.detector import Seat
 from models.experts import Direction
-from models.golden_watch import readings_of
-from models.shiryaev_roberts import Bank
-from tocsin.errors import ConfigError
-from tocsin.reading import Counts, Reading
+from models.golden_watch import GoldenWatch, watch_of
 
 ID: Final = "boundary_probe"
 VERSION: Final = 1
+WATCHES: Final[tuple[Watched, ...]] = ("margin",)
 BETS: Final[tuple[Direction, ...]] = ("down", "bottom")
 
 
-@dataclass(frozen=True, slots=True)
-class BoundaryProbe:
-    """Watches how near to the decision boundary one model is asked.
-
-    Attributes:
-        bank: the evidence.
-    """
-
-    bank: Bank
-
-    def weigh(self, counts: Counts, matrix: NDArray[np.float64], seconds: float) -> list[Reading]:
-        """Returns one reading if these counts raised an alarm."""
-        return readings_of(self.bank.weigh(counts, matrix, seconds), self.bank, VERSION, counts)
-
-    def dump(self) -> bytes:
-        """Returns the whole state: equal state is equal bytes."""
-        return self.bank.dump()
-
-    def load(self, data: bytes) -> None:
-        """Replaces the state.
-
-        Raises:
-            StateError: it is no state of this detector under this baseline; it then stays as it was.
-        """
-        self.bank.load(data)
-
-
-def build(seat: Seat) -> BoundaryProbe:
+def build(seat: Seat) -> GoldenWatch:
     """Returns one, cold.
 
     Raises:
         ConfigError: the seat has no baseline.
     """
-    if seat.baseline is None:
-        raise ConfigError(f"{ID} on {seat.model}: a baseline expected, none found")
-    return BoundaryProbe(Bank(seat.baseline, seat.baseline.of("margin"), seat.alerts_per_month, BETS, owner=ID))
+    return watch_of(ID, VERSION, seat, WATCHES, BETS)

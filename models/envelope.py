@@ -10,60 +10,31 @@ No row teaches anything: neither the score nor the golden shares move, however m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-import numpy as np
-from numpy.typing import NDArray
-
-from models.baseline import CELLS, Baseline, floats
+from models.baseline import CELLS, Baseline, Watched, floats
 from models.contrast import share_within
 from models.detector import Seat
 from models.experts import Direction
-from models.golden_watch import readings_of
-from models.shiryaev_roberts import Alarm, Bank
-from tocsin.errors import ConfigError
-from tocsin.reading import Counts, Evidence, Reading
+from models.golden_watch import GoldenWatch, watch_of
+from models.shiryaev_roberts import Alarm
+from tocsin.reading import Evidence
 
 ID: Final = "envelope"
 VERSION: Final = 1
-DIRECTIONS: Final[tuple[Direction, ...]] = ("up", "top")
-"""Of the experts that bet."""
+WATCHES: Final[tuple[Watched, ...]] = ("envelope",)
+BETS: Final[tuple[Direction, ...]] = ("up", "top")
 OUTSIDE: Final = 1 / CELLS
 """The declared rate: the share of golden rows that counts as outside."""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """Watches the envelope scores of one model's rows.
+def build(seat: Seat) -> GoldenWatch:
+    """Returns one, cold.
 
-    Attributes:
-        bank: the evidence.
+    Raises:
+        ConfigError: the seat has no baseline.
     """
-
-    bank: Bank
-
-    def weigh(self, counts: Counts, matrix: NDArray[np.float64], seconds: float) -> list[Reading]:
-        """Returns one reading if these counts raised an alarm."""
-        alarm = self.bank.weigh(counts, matrix, seconds)
-        if alarm is None:
-            return []
-        shares = _outside(self.bank.baseline, alarm, counts.bucket)
-        readings = readings_of(alarm, self.bank, VERSION, counts)
-        return [msgspec.structs.replace(reading, evidence=shares | reading.evidence) for reading in readings]
-
-    def dump(self) -> bytes:
-        """Returns the whole state: equal state is equal bytes."""
-        return self.bank.dump()
-
-    def load(self, data: bytes) -> None:
-        """Replaces the state.
-
-        Raises:
-            StateError: it is no state of this detector under this baseline; it then stays as it was.
-        """
-        self.bank.load(data)
+    return watch_of(ID, VERSION, seat, WATCHES, BETS, _outside)
 
 
 def _outside(baseline: Baseline, alarm: Alarm, bucket: int) -> Evidence:
@@ -72,15 +43,3 @@ def _outside(baseline: Baseline, alarm: Alarm, bucket: int) -> Evidence:
     recent = alarm.recent / max(float(alarm.recent.sum()), 1e-9)
     share = share_within(masses, recent, 1 - OUTSIDE, 1.0)
     return {"golden_share_outside": round(OUTSIDE, 4), "recent_share_outside": round(share, 4)}
-
-
-def build(seat: Seat) -> Envelope:
-    """Returns one, cold.
-
-    Raises:
-        ConfigError: the seat has no baseline.
-    """
-    if seat.baseline is None:
-        raise ConfigError(f"{ID} on {seat.model}: a baseline expected, none found")
-    quantities = seat.baseline.of("envelope")
-    return Envelope(Bank(seat.baseline, quantities, seat.alerts_per_month, DIRECTIONS, owner=ID))

@@ -10,52 +10,23 @@ seen here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from models.baseline import Watched
 from models.detector import Seat
-from models.golden_watch import bank_of, readings_of
-from models.shiryaev_roberts import Bank
-from tocsin.reading import Counts, Reading
+from models.experts import Direction
+from models.golden_watch import GoldenWatch, watch_of
 
 ID: Final = "feature_drift"
 VERSION: Final = 1
+WATCHES: Final[tuple[Watched, ...]] = ("feature", "missing")
+BETS: Final[tuple[Direction, ...]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureDrift:
-    """Watches every feature of one model, and whether it is there.
-
-    Attributes:
-        bank: the evidence.
-    """
-
-    bank: Bank
-
-    def weigh(self, counts: Counts, matrix: NDArray[np.float64], seconds: float) -> list[Reading]:
-        """Returns one reading if these counts raised an alarm."""
-        return readings_of(self.bank.weigh(counts, matrix, seconds), self.bank, VERSION, counts)
-
-    def dump(self) -> bytes:
-        """Returns the whole state: equal state is equal bytes."""
-        return self.bank.dump()
-
-    def load(self, data: bytes) -> None:
-        """Replaces the state.
-
-        Raises:
-            StateError: it is no state of this detector under this baseline; it then stays as it was.
-        """
-        self.bank.load(data)
-
-
-def build(seat: Seat) -> FeatureDrift:
+def build(seat: Seat) -> GoldenWatch:
     """Returns one, cold.
 
     Raises:
         ConfigError: the seat has no baseline.
     """
-    return FeatureDrift(bank_of(ID, seat, "feature", "missing"))
+    return watch_of(ID, VERSION, seat, WATCHES, BETS)

@@ -18,11 +18,9 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from models import disagreement
+from models import boundary_probe, confidence_shift, disagreement, envelope, feature_drift, latency_shift
 from models.baseline import Baseline, Gate, Watched
-from models.boundary_probe import BETS
 from models.draft import Draft
-from models.envelope import DIRECTIONS
 from models.experts import EXPERTS, Direction
 from models.fitting import Allowance, Fit
 from models.golden_sample import LEAST_ROWS, WINDOWS, Golden
@@ -32,11 +30,8 @@ from models.shiryaev_roberts import MONTH_S
 from tocsin.rows import Rows
 
 WATCHED: Final[dict[str, tuple[tuple[Watched, ...], tuple[Direction, ...]]]] = {
-    "feature_drift": (("feature", "missing"), ()),
-    "confidence_shift": (("confidence", "label"), ()),
-    "latency_shift": (("latency",), ()),
-    "envelope": (("envelope",), DIRECTIONS),
-    "boundary_probe": (("margin",), BETS),
+    watch.ID: (watch.WATCHES, watch.BETS)
+    for watch in (feature_drift, confidence_shift, latency_shift, envelope, boundary_probe)
 }
 """Detectors that must pass, what of a row each one's evidence rests on, and which way its experts bet (all when empty)."""
 LEVELS: Final = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)

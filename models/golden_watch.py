@@ -1,48 +1,59 @@
 """Golden watch: a Shiryaev-Roberts bank on some kinds of quantities, and what its alarms say to people.
 
-What feature_drift, confidence_shift and latency_shift share. One alarm is one reading. While a change lasts, the quantity
-that caused it rests ten minutes and then speaks again if it still stands out; others are heard meanwhile.
+What every detector with a frozen reference is, but for its theory, what it watches and which way its experts bet. One alarm is
+one reading. While a change lasts, the quantity that caused it rests ten minutes and then speaks again if it still stands out;
+others are heard meanwhile.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import log10
 
-from models.baseline import Watched
+import numpy as np
+from numpy.typing import NDArray
+
+from models.baseline import Baseline, Watched
 from models.contrast import contrast
 from models.detector import Seat
-from models.experts import EXPERTS
+from models.experts import EXPERTS, Direction
 from models.shiryaev_roberts import Alarm, Bank
 from tocsin.errors import ConfigError
 from tocsin.reading import Counts, Evidence, Reading
 
+Also = Callable[[Baseline, Alarm, int], Evidence]
+"""(baseline, alarm, season bucket) → evidence that comes first."""
 
-def bank_of(detector: str, seat: Seat, *watches: Watched) -> Bank:
-    """Returns a bank on all quantities of these kinds in the seat's baseline.
 
-    Raises:
-        ConfigError: the seat has no baseline.
+def _nothing(_baseline: Baseline, _alarm: Alarm, _bucket: int) -> Evidence:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenWatch:
+    """Watches some quantities of one model.
+
+    Attributes:
+        bank: the evidence; its owner is the detector's id.
+        version: the detector's.
+        also: what its readings tell besides.
     """
-    if seat.baseline is None:
-        raise ConfigError(f"{detector} on {seat.model}: a baseline expected, none found")
-    return Bank(seat.baseline, seat.baseline.of(*watches), seat.alerts_per_month, owner=detector)
 
+    bank: Bank
+    version: int
+    also: Also = _nothing
 
-def readings_of(alarm: Alarm | None, bank: Bank, version: int, counts: Counts) -> list[Reading]:
-    """Returns what there is to say: one reading per alarm.
+    def weigh(self, counts: Counts, matrix: NDArray[np.float64], seconds: float) -> list[Reading]:
+        """Returns one reading if these counts raised an alarm."""
+        alarm = self.bank.weigh(counts, matrix, seconds)
+        return [] if alarm is None else [self._reading(alarm, counts)]
 
-    Args:
-        alarm: of the bank, on these counts.
-        bank: that raised it.
-        version: of the detector.
-        counts: where and when.
-    """
-    if alarm is None:
-        return []
-    return [
-        Reading(
+    def _reading(self, alarm: Alarm, counts: Counts) -> Reading:
+        bank = self.bank
+        return Reading(
             detector=bank.owner,
-            version=version,
+            version=self.version,
             model=counts.model,
             watches=bank.baseline.quantities[alarm.quantity].name,
             caller=None,
@@ -52,10 +63,48 @@ def readings_of(alarm: Alarm | None, bank: Bank, version: int, counts: Counts) -
             statistic=alarm.statistic,
             threshold=alarm.threshold,
             count=alarm.count,
-            evidence=_evidence(alarm, bank, counts.bucket),
+            evidence=self.also(bank.baseline, alarm, counts.bucket) | _evidence(alarm, bank, counts.bucket),
             examples=(counts.at,),
         )
-    ]
+
+    def dump(self) -> bytes:
+        """Returns the whole state: equal state is equal bytes."""
+        return self.bank.dump()
+
+    def load(self, data: bytes) -> None:
+        """Replaces the state.
+
+        Raises:
+            StateError: it is no state of this detector under this baseline; it then stays as it was.
+        """
+        self.bank.load(data)
+
+
+def watch_of(
+    detector: str,
+    version: int,
+    seat: Seat,
+    watches: tuple[Watched, ...],
+    bets: tuple[Direction, ...],
+    also: Also = _nothing,
+) -> GoldenWatch:
+    """Returns a cold watch.
+
+    Args:
+        detector: id.
+        version: of the detector.
+        seat: whose baseline.
+        watches: kinds of quantities.
+        bets: directions of the experts that bet; all of them when it is empty.
+        also: evidence besides the usual.
+
+    Raises:
+        ConfigError: the seat has no baseline.
+    """
+    if seat.baseline is None:
+        raise ConfigError(f"{detector} on {seat.model}: a baseline expected, none found")
+    bank = Bank(seat.baseline, seat.baseline.of(*watches), seat.alerts_per_month, bets, owner=detector)
+    return GoldenWatch(bank, version, also)
 
 
 def _evidence(alarm: Alarm, bank: Bank, bucket: int) -> Evidence:

@@ -7,52 +7,23 @@ log latency sees the whole distribution, so a tail is found where a mean would d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from models.baseline import Watched
 from models.detector import Seat
-from models.golden_watch import bank_of, readings_of
-from models.shiryaev_roberts import Bank
-from tocsin.reading import Counts, Reading
+from models.experts import Direction
+from models.golden_watch import GoldenWatch, watch_of
 
 ID: Final = "latency_shift"
 VERSION: Final = 1
+WATCHES: Final[tuple[Watched, ...]] = ("latency",)
+BETS: Final[tuple[Direction, ...]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LatencyShift:
-    """Watches how long one model takes.
-
-    Attributes:
-        bank: the evidence.
-    """
-
-    bank: Bank
-
-    def weigh(self, counts: Counts, matrix: NDArray[np.float64], seconds: float) -> list[Reading]:
-        """Returns one reading if these counts raised an alarm."""
-        return readings_of(self.bank.weigh(counts, matrix, seconds), self.bank, VERSION, counts)
-
-    def dump(self) -> bytes:
-        """Returns the whole state: equal state is equal bytes."""
-        return self.bank.dump()
-
-    def load(self, data: bytes) -> None:
-        """Replaces the state.
-
-        Raises:
-            StateError: it is no state of this detector under this baseline; it then stays as it was.
-        """
-        self.bank.load(data)
-
-
-def build(seat: Seat) -> LatencyShift:
+def build(seat: Seat) -> GoldenWatch:
     """Returns one, cold.
 
     Raises:
         ConfigError: the seat has no baseline.
     """
-    return LatencyShift(bank_of(ID, seat, "latency"))
+    return watch_of(ID, VERSION, seat, WATCHES, BETS)

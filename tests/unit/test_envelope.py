@@ -9,6 +9,7 @@ from models import envelope
 from models.baseline import Baseline, hash_of
 from models.detector import Seat
 from models.experts import EXPERTS
+from models.golden_watch import GoldenWatch
 from models.loda import p_values, scores
 from models.shiryaev_roberts import MONTH_S
 from tests.helpers.baselines import baseline_of, weighed
@@ -31,7 +32,7 @@ def baseline() -> Baseline:
     return baseline_of(calm(40_000, 1), watches=("envelope",))
 
 
-def build(baseline: Baseline, alerts_per_month: float = 1.0) -> envelope.Envelope:
+def build(baseline: Baseline, alerts_per_month: float = 1.0) -> GoldenWatch:
     return envelope.build(Seat(model=MODEL, baseline=baseline, alerts_per_month=alerts_per_month))
 
 
@@ -56,7 +57,7 @@ def test_five_percent_of_the_rows_outside_are_found_and_counted(baseline: Baseli
     assert (first.detector, first.watches, first.caller) == ("envelope", "envelope", None)
     assert CHANGED <= first.at.offset < CHANGED + 1_500
     assert first.statistic >= first.threshold == MONTH_S
-    assert first.evidence["direction"] in envelope.DIRECTIONS
+    assert first.evidence["direction"] in envelope.BETS
     assert first.evidence["golden_share_outside"] == round(envelope.OUTSIDE, 4)
     assert first.evidence["recent_share_outside"] > 0.035  # type: ignore[operator]
 
