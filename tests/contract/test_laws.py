@@ -47,7 +47,7 @@ def test_a_detectors_id_its_file_and_its_class_have_one_name_unless_it_is_a_gold
     classes = {node.name.lower() for node in tree.body if isinstance(node, ast.ClassDef)}
     imported = {alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert wanted.lower() in classes or "GoldenWatch" in imported
-    assert importlib.import_module(f"models.{name}").ID == name
+    assert name == importlib.import_module(f"models.{name}").ID
 
 
 def test_nothing_unpickles_and_nothing_evaluates_text() -> None:
