@@ -117,7 +117,7 @@ class SenseFold:
             traffic = tuple(tally for tally in tallies if group_of(tally.model, groups) == group)
             counts = tuple(counts for counts in counted if group_of(counts.model, groups) == group)
             told: News = news if group == 0 else ((), (), ())
-            if mine or traffic or any(told) or everyone:
+            if mine or traffic or counts or any(told) or everyone:
                 onward[group] = pack(Readings(self.shard, self.ledger.clock, mine, traffic, *told, counts))
         return onward
 

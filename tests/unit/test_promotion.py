@@ -26,6 +26,7 @@ from tocsin.control import Promote
 from tocsin.errors import HoleError
 from tocsin.event import Source, position_of
 from tocsin.frame import Control
+from tocsin.ids import group_of
 from tocsin.reading import Counts, Ladder, Readings
 from tocsin.rows import Rows
 
@@ -88,6 +89,23 @@ def test_counts_of_quiet_models_wait_for_a_tick_though_tallies_do_not() -> None:
     assert ([tally.rows for tally in quiet.tallies], quiet.counts) == ([10], ())
     assert [counts.rows for counts in told.counts] == [20]
     assert weight(told.counts[0]) == [20.0, 20.0]
+
+
+def test_a_reading_about_one_model_loses_no_counts_of_a_model_of_another_group() -> None:
+    other = next(f"prod/m{n}@1" for n in range(99) if group_of(f"prod/m{n}@1", 2) != group_of(FRAUD, 2))
+    reference = baseline_of(many(0, 400, model=other), watches=("confidence", "latency"))
+    settings = Detection(shards=1, groups=2)
+    fold = SenseFold(0, settings, {"every_row": entry(EveryRow)}, MemoryBaselines([reference]))
+    sources = (RAW, CONTROL)
+    fold.apply(frame(controls=[order(reference, model=other)], ticks=[(0, 60_000)], sources=sources), "frames-0@0")
+    fold.bank.disabled["every_row", other] = "only the other model is read"
+    counted = 0
+    for offset, some in enumerate((many(0, model=other), many(20), many(40, model=other))):
+        ticks = [(0, 61_000)] if offset == 2 else []
+        onward = fold.apply(frame(some, ticks=ticks, sources=sources), "frames-0@1").onward
+        told = [msgspec.msgpack.decode(body, type=Readings) for body in onward.values()]
+        counted += sum(counts.rows for readings in told for counts in readings.counts)
+    assert counted == 20
 
 
 def test_counts_wait_under_load_and_are_summed() -> None:
