@@ -11,13 +11,11 @@ from dataclasses import replace
 from typing import Final
 
 from bench.events import Traffic, records
-from models.baseline import Baseline, hash_of
+from models.baseline import Baseline
 from streams.baselines.learning import learn_records
-from streams.baselines.topic import publish_baseline
+from streams.baselines.promoting import promote
 from streams.intake.core import records_of_lines
-from streams.orders import send_order
 from tocsin.config import Config, Kafka, RawTopic
-from tocsin.control import Promote
 
 KEY: Final = bytes(range(32))
 """The benchmark's deployments all have this one, so that a caller has the same hash in golden and in measured events."""
@@ -52,5 +50,4 @@ def arm(baselines: Iterable[Baseline], kafka: Kafka) -> None:
         BrokerError: Kafka did not take one.
     """
     for baseline in baselines:
-        publish_baseline(kafka, baseline)
-        send_order(kafka, Promote(baseline.model, hash_of(baseline), "armed", "bench", "golden events of the benchmark"))
+        promote(kafka, baseline, "armed", "bench", "golden events of the benchmark")

@@ -20,9 +20,8 @@ from models.registry import DETECTORS
 from streams.baselines.topic import KafkaBaselines
 from streams.clients import topic_name
 from streams.counting import CENSUS
-from streams.curator.curator import standings_of
 from streams.curator.notes import KIND, Note
-from streams.curator.standing import Standing
+from streams.curator.standing import Standing, standings_of
 from streams.scan import scan
 from tocsin.config import Config
 from tocsin.reading import Ladder

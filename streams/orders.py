@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 import msgspec
 from confluent_kafka import KafkaException, Producer
@@ -50,20 +51,38 @@ def send_order(kafka: Kafka, body: ControlBody) -> int:
     return placed[0]
 
 
-def read_orders(kafka: Kafka) -> list[ControlBody]:
-    """Returns every order in the control topic, oldest first; what is not an order is passed over, as intake does.
+class Placed(NamedTuple):
+    """An order at its place in the control topic.
+
+    Attributes:
+        offset: there.
+        ts: append time, Unix milliseconds.
+        body: what was ordered.
+    """
+
+    offset: int
+    ts: int
+    body: ControlBody
+
+
+def placed_orders(kafka: Kafka) -> Iterator[Placed]:
+    """Yields every order in the control topic, oldest first; what is not an order is passed over, as intake does.
 
     Raises:
         BrokerError: the topic cannot be read.
     """
-    orders = []
     for message in scan(kafka, topic_name(kafka, "control")):
         try:
             order = msgspec.json.decode(message.value() or b"", type=_Order)
-            orders.append(control_body(order.kind, bytes(order.body)))
+            body = control_body(order.kind, bytes(order.body))
         except (RejectError, msgspec.DecodeError):
             continue
-    return orders
+        yield Placed(message.offset() or 0, message.timestamp()[1], body)
+
+
+def read_orders(kafka: Kafka) -> list[ControlBody]:
+    """Returns what stands in the control topic, without its places: see `placed_orders`."""
+    return [order.body for order in placed_orders(kafka)]
 
 
 def silences(orders: list[ControlBody], now_ms: int) -> list[Silence]:

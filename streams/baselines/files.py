@@ -8,9 +8,8 @@ from typing import Final
 
 from models.baseline import Baseline, decode_baseline
 from streams.baselines.topic import KafkaBaselines
-from streams.orders import read_orders
+from streams.curator.standing import standings_of
 from tocsin.config import Config
-from tocsin.control import Promote
 from tocsin.errors import ConfigError, FileError
 
 SUFFIX: Final = ".baseline"
@@ -70,8 +69,5 @@ def find_published(config: Config, which: str) -> Baseline:
 
 def in_force(config: Config, model: str) -> list[str]:
     """Returns the hash that the last promotion of this model put in force; `namespace/name` means its only version."""
-    last: dict[str, str] = {}
-    for order in read_orders(config.kafka):
-        if isinstance(order, Promote) and model in (order.model, order.model.partition("@")[0]):
-            last[order.model] = order.baseline
-    return [name for name in last.values() if name]
+    named = (one.baseline for name, one in standings_of(config.kafka).items() if model in (name, name.partition("@")[0]))
+    return [baseline for baseline in named if baseline]

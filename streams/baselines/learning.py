@@ -53,17 +53,20 @@ def learn(frames: Iterable[tuple[int, Frame]], config: Config, origin: str, mode
     refused: dict[str, str] = {}
     for name, sample in samples_of(frames, model).items():
         try:
-            baselines.append(
-                build_baseline(
-                    sample,
-                    zone=config.baseline.zone,
-                    alerts_per_model_month=config.detection.alerts_per_model_month,
-                    origin=origin,
-                )
-            )
+            baselines.append(built_from(sample, config, origin))
         except TocsinError as error:
             refused[name] = str(error)
     return Learned(tuple(baselines), refused)
+
+
+def built_from(sample: Sample, config: Config, origin: str, inherits: Baseline | None = None) -> Baseline:
+    """Returns the baseline of a sample under a deployment's settings: see `models.golden.build_baseline`.
+
+    Raises:
+        ConfigError: the sample is too small, or there is nothing in it to watch.
+    """
+    budget = config.detection.alerts_per_model_month
+    return build_baseline(sample, zone=config.baseline.zone, alerts_per_model_month=budget, origin=origin, inherits=inherits)
 
 
 def learn_records(records: Iterable[RawRecord], config: Config, key: bytes, origin: str, model: str = "") -> Learned:
@@ -73,13 +76,21 @@ def learn_records(records: Iterable[RawRecord], config: Config, key: bytes, orig
     return learn(frames_of(records, one, derive_key(key, "caller"), ticking=False), config, origin, model)
 
 
-def samples_of(frames: Iterable[tuple[int, Frame]], model: str = "") -> dict[str, Sample]:
-    """Returns one golden sample per model, in order of appearance, of the inferences in these frames."""
+def samples_of(frames: Iterable[tuple[int, Frame]], model: str = "", since_ts: int = 0) -> dict[str, Sample]:
+    """Returns one golden sample per model, in order of appearance, of the inferences in these frames.
+
+    Args:
+        frames: (shard, frame) pairs.
+        model: only this one; all otherwise.
+        since_ts: only events from this time on, Unix milliseconds.
+    """
     samples: dict[str, Sample] = {}
     for _, frame in frames:
         for block in frame.blocks:
             if block.kind == "inference" and block.rows and model in ("", block.model):
-                samples.setdefault(block.model, Sample()).add(rows_of(block, frame.sources))
+                rows = rows_of(block, frame.sources)
+                late = rows.ts >= since_ts
+                samples.setdefault(block.model, Sample()).add(rows if late.all() else rows.select(late))
     return samples
 
 

@@ -92,23 +92,16 @@ def promote(
     as_json: Json = False,
 ) -> None:
     """Put a baseline in force for its model, from this moment of the ledger on."""
-    import msgspec
-
-    from models.baseline import hash_of
-    from streams.baselines.topic import publish_baseline
-    from streams.orders import send_order
-    from tocsin.control import Promote
+    from streams.baselines.promoting import promote as put_in_force
 
     if as_ not in LADDERS:
         raise ConfigError(f"--as: expected {' or '.join(LADDERS)}; got {as_!r}")
     settings, baseline = config_of(config), _find(which, config)
-    publish_baseline(settings.kafka, baseline)
-    order = {"model": baseline.model, "baseline": hash_of(baseline), "ladder": as_, "author": author, "reason": reason}
-    offset = send_order(settings.kafka, msgspec.convert(order, Promote))
+    order, offset = put_in_force(settings.kafka, baseline, as_, author, reason)
     if as_json:
-        print_json({"model": baseline.model, "baseline": hash_of(baseline), "ladder": as_, "offset": offset})
+        print_json({"model": order.model, "baseline": order.baseline, "ladder": as_, "offset": offset})
         return
-    say(f"{baseline.model}: baseline {hash_of(baseline)[:12]} is {as_} from now on")
+    say(f"{order.model}: baseline {order.baseline[:12]} is {as_} from now on")
     for gate in baseline.gate:
         if not gate.armed:
             say(f"{gate.detector} stays advisory: {gate.says}")
@@ -122,26 +115,18 @@ def accept(
     as_json: Json = False,
 ) -> None:
     """Accept a change as the new normal: what came after the finding's onset becomes the next provisional baseline."""
-    import msgspec
-
-    from models.baseline import hash_of
     from streams.baselines.accepting import learn_since
-    from streams.baselines.topic import publish_baseline
+    from streams.baselines.promoting import promote as put_in_force
     from streams.cli.alerts import onset_of
-    from streams.orders import send_order
-    from tocsin.control import Promote
 
     settings = config_of(config)
     incident, model, onset_ts = onset_of(settings, finding)
     baseline = learn_since(settings, model, onset_ts, f"finding {incident}")
-    publish_baseline(settings.kafka, baseline)
-    why = reason or f"finding {incident} accepted"
-    order = {"model": model, "baseline": hash_of(baseline), "ladder": "provisional", "author": author, "reason": why}
-    send_order(settings.kafka, msgspec.convert(order, Promote))
+    order, _ = put_in_force(settings.kafka, baseline, "provisional", author, reason or f"finding {incident} accepted")
     if as_json:
-        print_json({"model": model, "baseline": hash_of(baseline), "ladder": "provisional", "rows": baseline.rows})
+        print_json({"model": model, "baseline": order.baseline, "ladder": "provisional", "rows": baseline.rows})
     else:
-        say(f"{model}: {baseline.rows} rows since the onset are the provisional baseline {hash_of(baseline)[:12]}")
+        say(f"{model}: {baseline.rows} rows since the onset are the provisional baseline {order.baseline[:12]}")
 
 
 def score(

@@ -13,25 +13,22 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-import msgspec
 import structlog
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from models.baseline import Baseline
-from models.golden import build_baseline
-from streams.baselines.topic import KafkaBaselines, publish_baseline
+from streams.baselines.learning import built_from
+from streams.baselines.promoting import promote
+from streams.baselines.topic import KafkaBaselines
 from streams.clients import confluent_settings, topic_name
 from streams.curator.core import Core, Due
 from streams.curator.merge import merge_of
 from streams.curator.notes import Notes
-from streams.curator.standing import AUTHOR, Order, Standing
+from streams.curator.standing import AUTHOR, Order, Standing, standings_of
 from streams.health import Health
-from streams.orders import send_order
-from streams.scan import scan
 from tocsin.codec import json_bytes
-from tocsin.config import BaselinePolicy, Config, Kafka
-from tocsin.control import Promote, control_body
-from tocsin.errors import BrokerError, ConfigError, Exit, HoleError, RejectError, VersionError
+from tocsin.config import BaselinePolicy, Config
+from tocsin.errors import BrokerError, ConfigError, Exit, HoleError, VersionError
 from tocsin.reading import Ladder
 
 POLL_S: Final = 0.5
@@ -46,30 +43,6 @@ HELD_OUT_DAYS: Final = 0.5
 traffic show no night, and whoever sends the first events would choose what is normal."""
 
 log = structlog.get_logger("streams.curator")
-
-
-class _Order(msgspec.Struct):
-    kind: str
-    body: msgspec.Raw
-
-
-def standings_of(kafka: Kafka) -> dict[str, Standing]:
-    """Returns model → every promotion in the control topic.
-
-    Raises:
-        BrokerError: the topic cannot be read.
-    """
-    found: dict[str, Standing] = {}
-    for message in scan(kafka, topic_name(kafka, "control")):
-        try:
-            order = msgspec.json.decode(message.value() or b"", type=_Order)
-            body = control_body(order.kind, bytes(order.body))
-        except (RejectError, msgspec.DecodeError):
-            continue
-        if isinstance(body, Promote):
-            _, ts = message.timestamp()
-            found.setdefault(body.model, Standing()).add(Order(message.offset() or 0, ts, body))
-    return found
 
 
 def is_fit(baseline: Baseline) -> bool:
@@ -159,10 +132,9 @@ class Curator:
             return
         if not self._wanted(due):
             return
-        name = publish_baseline(self._config.kafka, baseline)
-        order = Promote(due.model, name, rung_of(baseline, self._config.baseline), AUTHOR, f"{due.step}: {baseline.rows} rows")
-        offset = send_order(self._config.kafka, order)
-        log.info("promoted", model=due.model, baseline=name, ladder=order.ladder, step=due.step, rows=baseline.rows)
+        rung, reason = rung_of(baseline, self._config.baseline), f"{due.step}: {baseline.rows} rows"
+        order, offset = promote(self._config.kafka, baseline, rung, AUTHOR, reason)
+        log.info("promoted", model=due.model, baseline=order.baseline, ladder=rung, step=due.step, rows=baseline.rows)
         self._core.obey(Order(offset, self._now_ms(), order))
         self._health.count("baselines")
 
@@ -175,14 +147,7 @@ class Curator:
     def _built(self, due: Due) -> Baseline:
         """Returns the baseline; it takes a while, in a thread of its own, while this one shows that it lives."""
         inherits = self._baselines.get(due.inherits, due.model) if due.inherits else None
-        building = self._builder.submit(
-            build_baseline,
-            due.sample,
-            zone=self._config.baseline.zone,
-            alerts_per_model_month=self._config.detection.alerts_per_model_month,
-            origin=f"curator, {due.step}",
-            inherits=inherits,
-        )
+        building = self._builder.submit(built_from, due.sample, self._config, f"curator, {due.step}", inherits)
         while not building.done():
             self._health.beat()
             time.sleep(0.05)

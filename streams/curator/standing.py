@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from streams.orders import placed_orders
+from tocsin.config import Kafka
 from tocsin.control import Promote
 from tocsin.reading import Ladder
 
@@ -80,3 +82,16 @@ class Standing:
     def done(self, step: str) -> bool:
         """Returns whether the curator has taken this step."""
         return any(order.body.reason.startswith(f"{step}:") for order in self.ours)
+
+
+def standings_of(kafka: Kafka) -> dict[str, Standing]:
+    """Returns model → every promotion in the control topic.
+
+    Raises:
+        BrokerError: the topic cannot be read.
+    """
+    found: dict[str, Standing] = {}
+    for offset, ts, body in placed_orders(kafka):
+        if isinstance(body, Promote):
+            found.setdefault(body.model, Standing()).add(Order(offset, ts, body))
+    return found

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from drills.play import play
-from models.baseline import Baseline, hash_of
+from models.baseline import Baseline
 from streams.baselines.learning import learn_records
-from streams.baselines.topic import publish_baseline
 from streams.demo.show import TOPIC, Show
 from streams.intake.core import records_of_lines
-from streams.orders import send_order
-from tocsin.config import Config, Kafka, RawTopic
-from tocsin.control import Promote
+from tocsin.config import Config, RawTopic
 from tocsin.errors import ConfigError
 
 
@@ -31,13 +28,3 @@ def learn_history(show: Show, config: Config, key: bytes) -> Baseline:
     if not learned.baselines:
         raise ConfigError(f"demo: the history must teach a baseline; {learned.refused}")
     return learned.baselines[0]
-
-
-def arm(baseline: Baseline, kafka: Kafka) -> None:
-    """Publishes the baseline and puts it in force.
-
-    Raises:
-        BrokerError: Kafka did not take it.
-    """
-    publish_baseline(kafka, baseline)
-    send_order(kafka, Promote(baseline.model, hash_of(baseline), "armed", "demo", "two calm weeks"))

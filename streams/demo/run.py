@@ -10,8 +10,9 @@ from typing import Final
 
 from rich.console import Console
 
+from streams.baselines.promoting import promote
 from streams.demo.feed import Feed
-from streams.demo.history import arm, learn_history
+from streams.demo.history import learn_history
 from streams.demo.measure import Seen, Summary, summarize
 from streams.demo.processes import Processes
 from streams.demo.show import Show, five_days
@@ -64,7 +65,8 @@ def _perform(show: Show, view: View, deadline: float) -> Summary:
     with Processes() as processes, Tail(processes.kafka) as tail:
         scene.says = "learning what is normal from two calm weeks of history, and trying it on the last days of them"
         view.update(scene)
-        arm(learn_history(show, processes.config, processes.key), processes.kafka)
+        baseline = learn_history(show, processes.config, processes.key)
+        promote(processes.kafka, baseline, "armed", "demo", "two calm weeks")
         feed = Feed(show, processes.kafka)
         feed.start()
         try:

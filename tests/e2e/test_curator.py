@@ -16,8 +16,7 @@ from streams.admin import create_topics
 from streams.brokers.local import LocalKafka
 from streams.config_file import load
 from streams.coverage import ModelCoverage, coverage
-from streams.curator.curator import standings_of
-from streams.curator.standing import Order
+from streams.curator.standing import Order, standings_of
 from streams.key_file import write_key
 from streams.orders import send_order
 from tests.chaos.processes import Child

@@ -21,7 +21,7 @@ from streams.capture import capture
 from streams.capture_file import Captured, read_capture
 from streams.clients import topic_name
 from streams.config_file import load
-from streams.curator.curator import standings_of
+from streams.curator.standing import standings_of
 from streams.demo.tail import Tail
 from streams.key_file import read_key, write_key
 from streams.positions import watermarks
