@@ -3,7 +3,8 @@
 A baseline is a value: built once from golden traffic (`golden.py`), named by the hash of its bytes, never updated. What moves
 with the stream can be moved by an attacker; what is frozen can only be replaced, in the open, by a promotion.
 
-On the wire: a magic word and zlib-packed msgpack of plain numbers, no pickle. A reader refuses a format it does not know.
+On the wire: a magic word and zlib-packed msgpack of plain numbers, none of which can run. A reader refuses a format it does
+not know.
 """
 
 from __future__ import annotations

@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 from models.baseline import CELLS, Baseline
 from models.census import Census
 from models.season import day_of
-from models.shiryaev_roberts import BOUNDS, LARGEST, log_pay_offs
+from models.shiryaev_roberts import BOUNDS, LARGEST, MOST_SECONDS, log_pay_offs
 from tocsin.rows import Rows
 
 STEP_ROWS: Final = 64
 STEP_MS: Final = 600_000
 """A reading of the replay: at most so many rows and so much time."""
-MOST_SECONDS: Final = 3_600.0
 MOST_NUMBERS: Final = 1 << 24
 """Of weights held per replay; wide models are replayed in longer steps instead."""
 

@@ -36,6 +36,8 @@ from tocsin.errors import StateError
 from tocsin.reading import Counts
 
 MONTH_S: Final = 2_629_800.0
+MOST_SECONDS: Final = 3_600.0
+"""That one reading may stake: a silence of days earns no more."""
 BOUNDS: Final = (-80.0, 60.0)
 """Of one reading's log e: far beyond any threshold, far within a float."""
 LARGEST: Final = 1e30

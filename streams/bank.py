@@ -14,11 +14,11 @@ import msgspec
 
 from models.baseline import Baseline
 from models.detector import BlocksDetector, Detector, Entry, Seat
+from streams.faults import fault_of
 from tocsin.clock import Clock
 from tocsin.codec import pack
 from tocsin.config import Detection
 from tocsin.errors import StateError
-from tocsin.ids import uid
 from tocsin.reading import Fault, Reading
 from tocsin.rows import Rows
 from tocsin.state import Section, Sections
@@ -123,10 +123,10 @@ class Bank:
         return (name, model) in self.disabled or (name, "") in self.disabled
 
     def _disable(self, name: str, model: str, error: Exception, clock: Clock, where: str) -> Fault:
-        text = f"{type(error).__name__}: {error}"[:200]
-        self.disabled[name, model] = text
+        fault = fault_of(name, self.entries[name].version, model, error, clock, where)
+        self.disabled[name, model] = fault.error
         self.detectors.pop((name, model), None)
-        return Fault(uid("fault", name, self.entries[name].version, model, where), name, model, where, clock.now_ms, text)
+        return fault
 
     def _at(self, key: Key) -> Detector:
         if key not in self.detectors:

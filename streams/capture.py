@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from streams.admin import topic_ids
@@ -59,6 +60,21 @@ def capture(config: Config, path: Path, roles: tuple[str, ...] = ROLES) -> dict[
         FileError: the file cannot be written.
     """
     return write_capture(path, captured(config, roles))
+
+
+def capture_topic(config: Config, topic: str, path: Path) -> None:
+    """Writes one configured raw topic, as it stands.
+
+    Raises:
+        ConfigError: it is not in the configuration.
+        BrokerError: Kafka cannot be reached, or stops answering.
+        FileError: the file cannot be written.
+    """
+    chosen = tuple(one for one in config.topic if one.name == topic)
+    if not chosen:
+        known = ", ".join(one.name for one in config.topic) or "none"
+        raise ConfigError(f"--topic: expected one of {known}; got {topic!r}")
+    capture(msgspec.structs.replace(config, topic=chosen), path, (RAW,))
 
 
 def captured(config: Config, roles: tuple[str, ...] = ROLES) -> Iterator[Captured]:

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from models.baseline import CELLS
 from models.census import Census, Counted
+from streams.faults import fault_of
 from streams.promotions import Promotion, Promotions
 from streams.tallies import HELD_ROWS
 from tocsin.clock import Clock
 from tocsin.codec import pack
 from tocsin.errors import StateError
 from tocsin.event import Coordinates
-from tocsin.ids import uid
 from tocsin.reading import Counts, Fault
 from tocsin.rows import Rows
 from tocsin.state import Section, Sections
@@ -112,10 +112,10 @@ class Counting:
         before.weights = before.weights + counted.weights
 
     def _disable(self, model: str, error: Exception, clock: Clock, where: str) -> Fault:
-        text = f"{type(error).__name__}: {error}"[:200]
-        self.disabled[model] = text
+        fault = fault_of(CENSUS, VERSION, model, error, clock, where)
+        self.disabled[model] = fault.error
         self.censuses.pop(model, None)
-        return Fault(uid("fault", CENSUS, VERSION, model, where), CENSUS, model, where, clock.now_ms, text)
+        return fault
 
     def may_wait(self, *, told: bool) -> bool:
         """Returns whether judge need not know yet; `told`: there is a tick or a reading, with which all counts travel."""
@@ -178,7 +178,12 @@ def _counts(key: Key, one: Sum, kind: str) -> Counts:
 
 def _sum(counts: Counts, quantities: int) -> Sum:
     """Returns what `_counts` made float64 wire form of."""
+    promotion, weights = Promotion(counts.baseline, counts.epoch, counts.ladder), matrix_of(counts, quantities, "<f8")
+    return Sum(promotion, counts.rows, counts.first_ts, counts.last_ts, counts.at, weights)
+
+
+def matrix_of(counts: Counts, quantities: int, kind: str = "<f4") -> NDArray[np.float64]:
+    """Returns the weights, that are there as `kind`, as float64 (quantities, CELLS)."""
     matrix = np.zeros(quantities * CELLS)
-    matrix[np.frombuffer(counts.cells, "<u2")] = np.frombuffer(counts.weights, "<f8")
-    promotion = Promotion(counts.baseline, counts.epoch, counts.ladder)
-    return Sum(promotion, counts.rows, counts.first_ts, counts.last_ts, counts.at, matrix.reshape(quantities, CELLS))
+    matrix[np.frombuffer(counts.cells, "<u2")] = np.frombuffer(counts.weights, kind)
+    return matrix.reshape(quantities, CELLS)

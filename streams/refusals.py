@@ -21,7 +21,7 @@ from tocsin.errors import FileError
 Refused = Mapping[tuple[str, int], frozenset[int]]
 """(stage, input partition) → input offsets that are passed over."""
 
-Path = tuple[int, ...]
+Way = tuple[int, ...]
 """(frame offset, shard), then the partition of every later topic that a record stands in."""
 
 STATES: Final = {stage.state: stage.name for stage in STAGES.values()}
@@ -55,7 +55,7 @@ def refused_in(records: Iterable[Captured], key: bytes | None = None) -> Refused
     return found
 
 
-def paths_of(records: Sequence[Captured], refused: Refused) -> frozenset[Path]:
+def paths_of(records: Sequence[Captured], refused: Refused) -> frozenset[Way]:
     """Returns the paths of refused records.
 
     Raises:
@@ -68,7 +68,7 @@ def paths_of(records: Sequence[Captured], refused: Refused) -> frozenset[Path]:
     return frozenset(_path(role, partition, offset, links) for role, partition, offset in inputs)
 
 
-def _path(role: str, partition: int, offset: int, links: Mapping[tuple[str, int, int], bytes]) -> Path:
+def _path(role: str, partition: int, offset: int, links: Mapping[tuple[str, int, int], bytes]) -> Way:
     if role not in WRITERS:
         return (offset, partition)
     where = f"{role}-{partition}@{offset}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from pathlib import Path as File
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -22,7 +22,7 @@ from streams.chain import Chain
 from streams.intake.core import frames_of, raw_topics
 from streams.intake.record import RawRecord, Rejected
 from streams.raw_events import Events, events_of_lines, merged
-from streams.refusals import Path, paths_of, refused_in
+from streams.refusals import Way, paths_of, refused_in
 from streams.stage.machine import Link, Send
 from tocsin.codec import unpack
 from tocsin.config import Config
@@ -78,7 +78,7 @@ def replay_frames(
     rejected: Sequence[Rejected] = (),
     baselines: Baselines = NO_BASELINES,
     *,
-    refused: frozenset[Path] = frozenset(),
+    refused: frozenset[Way] = frozenset(),
     offsets: Iterable[int] | None = None,
 ) -> Replay:
     """Returns what follows from these frames, carried through one by one.
@@ -133,7 +133,7 @@ def replay_raw(
     return replay_frames(frames, config, rejected, baselines)
 
 
-def replay_file(path: File, config: Config, *, key: bytes = DEVELOPMENT_KEY, topic: str = "") -> tuple[Replay, Events]:
+def replay_file(path: Path, config: Config, *, key: bytes = DEVELOPMENT_KEY, topic: str = "") -> tuple[Replay, Events]:
     """Returns what follows from a file, and where to look its events up again.
 
     Args:

@@ -16,7 +16,7 @@ from models.census import Census
 from models.envelope import ID as ENVELOPE
 from models.gate import WATCHED
 from models.quantity import features_of
-from models.shiryaev_roberts import LARGEST, Bank
+from models.shiryaev_roberts import LARGEST, MOST_SECONDS, Bank
 from tocsin.errors import ConfigError
 from tocsin.event import Coordinates
 from tocsin.frame import Frame
@@ -25,7 +25,6 @@ from tocsin.rows import Rows, rows_of
 
 BLOCK: Final = 64
 """Rows after which the statistics are taken."""
-MAX_SECONDS: Final = 3_600.0
 DETECTORS: Final = tuple(WATCHED)
 
 
@@ -110,7 +109,7 @@ class _Following:
                 bank.weigh(counts, counted.weights, self._earned_s)
             self._staked_s += self._earned_s
             latest = max(self._latest_ms, counted.last_ts)
-            self._earned_s = min((latest - self._latest_ms) / 1_000, MAX_SECONDS) if self._latest_ms else 0.0
+            self._earned_s = min((latest - self._latest_ms) / 1_000, MOST_SECONDS) if self._latest_ms else 0.0
             self._latest_ms = latest
         return [
             (name, r := bank.statistic, min(1.0, self._staked_s / r) if r > 0 else 1.0) for name, bank in self._banks.items()

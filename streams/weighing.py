@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
-from models.baseline import CELLS, Baseline
+from models.baseline import Baseline
 from models.detector import Entry, Seat
+from models.shiryaev_roberts import MOST_SECONDS
 from streams.baselines.store import Baselines
+from streams.counting import matrix_of
+from streams.faults import fault_of
 from streams.promotions import MAX_MODELS
 from tocsin.clock import Clock
 from tocsin.codec import pack
@@ -30,7 +31,6 @@ from tocsin.ids import uid
 from tocsin.reading import Counts, Fault, Ladder, Reading
 from tocsin.state import Section, Sections
 
-MAX_SECONDS: Final = 3_600.0
 LATE_MS: Final = 60_000
 """So long after a promotion every shard must have applied it."""
 
@@ -104,7 +104,7 @@ class Weighing:
         standing.ladder = counts.ladder
         seconds = standing.earned_s
         passed = (clock.now_ms - standing.counted_ms) / 1_000 if standing.counted_ms else 0.0
-        standing.earned_s, standing.counted_ms = min(max(passed, 0.0), MAX_SECONDS), clock.now_ms
+        standing.earned_s, standing.counted_ms = min(max(passed, 0.0), MOST_SECONDS), clock.now_ms
         matrix = matrix_of(counts, len(self._references[counts.model].quantities))
         readings: list[Reading] = []
         for name in self._live(counts.model):
@@ -169,10 +169,10 @@ class Weighing:
         return entry.build(Seat(0, 1, model, budget, self._references[model]))
 
     def _disable(self, name: str, model: str, error: Exception, clock: Clock, where: str) -> Fault:
-        text = f"{type(error).__name__}: {error}"[:200]
-        self.disabled[name, model] = text
+        fault = fault_of(name, self.entries[name].version, model, error, clock, where)
+        self.disabled[name, model] = fault.error
         self._detectors.pop((name, model), None)
-        return Fault(uid("fault", name, self.entries[name].version, model, where), name, model, where, clock.now_ms, text)
+        return fault
 
     def _stale(self, standing: Standing, counts: Counts, clock: Clock, where: str) -> list[Fault]:
         """Counts what cannot be used; returns a report, once, when a shard should long have applied the promotion."""
@@ -233,10 +233,3 @@ class Weighing:
 def _listens(detector: Any) -> bool:
     """Returns whether it is a `ReadingsDetector`; isinstance on a protocol would cost more than weighing does."""
     return hasattr(detector, "hear")
-
-
-def matrix_of(counts: Counts, quantities: int) -> NDArray[np.float64]:
-    """Returns the weights as (quantities, CELLS)."""
-    matrix = np.zeros(quantities * CELLS)
-    matrix[np.frombuffer(counts.cells, "<u2")] = np.frombuffer(counts.weights, "<f4")
-    return matrix.reshape(quantities, CELLS)

@@ -12,8 +12,7 @@ import msgspec
 
 from models.baseline import Baseline, hash_of
 from models.golden import Sample, build_baseline
-from streams.capture import capture
-from streams.capture_file import RAW
+from streams.capture import capture_topic
 from streams.clients import topic_name
 from streams.intake.core import frames_of
 from streams.intake.record import RawRecord
@@ -21,7 +20,7 @@ from streams.raw_events import events_of_file
 from tocsin.codec import json_bytes
 from tocsin.config import Config
 from tocsin.control import Promote
-from tocsin.errors import ConfigError, TocsinError
+from tocsin.errors import TocsinError
 from tocsin.frame import Frame
 from tocsin.ids import derive_key
 from tocsin.rows import rows_of
@@ -122,13 +121,9 @@ def learn_topic(topic: str, config: Config, key: bytes, *, part: float = 1.0, mo
         ConfigError: it is not in the configuration.
         BrokerError: it cannot be read.
     """
-    chosen = tuple(one for one in config.topic if one.name == topic)
-    if not chosen:
-        known = ", ".join(one.name for one in config.topic) or "none"
-        raise ConfigError(f"--topic: expected one of {known}; got {topic!r}")
     with TemporaryDirectory() as scratch:
         path = Path(scratch) / topic
-        capture(msgspec.structs.replace(config, topic=chosen), path, (RAW,))
+        capture_topic(config, topic, path)
         return learn_file(path, config, key, part=part, model=model)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, NoReturn
 
 import typer
@@ -40,19 +42,11 @@ def intake(config: ConfigFile = None) -> NoReturn:
     from streams.intake.intake import run_intake
     from streams.observe import IntakeObserver
     from streams.process import status
-    from streams.stage.fatal import die
 
     require_topics(settings)
     with status("intake", settings, settings.http.intake_port) as here:
-        try:
-            code = run_intake(settings, derive_key(key, "caller"), IntakeObserver(here))
-        except TocsinError as error:
-            die(error.exit_code, str(error))
-        except Exception as error:
-            die(Exit.FAULT, f"{type(error).__name__}: {error}", error)
-    # Everything is durable and committed; the clients' own way out could only wait for a broker that is away.
-    sys.stderr.flush()
-    os._exit(code)
+        code = _run(partial(run_intake, settings, derive_key(key, "caller"), IntakeObserver(here)))
+    _leave(code)
 
 
 def worker(
@@ -79,14 +73,25 @@ def curator(config: ConfigFile = None) -> NoReturn:
     settings = config_of(config)
     from streams.curator.curator import run_curator
     from streams.process import status
-    from streams.stage.fatal import die
 
     with status("curator", settings, settings.http.curator_port) as here:
-        try:
-            code = run_curator(settings, here.health)
-        except TocsinError as error:
-            die(error.exit_code, str(error))
-        except Exception as error:
-            die(Exit.FAULT, f"{type(error).__name__}: {error}", error)
+        code = _run(partial(run_curator, settings, here.health))
+    _leave(code)
+
+
+def _run(process: Callable[[], int]) -> int:
+    """Returns a process's exit code; if it raises, ours ends hard."""
+    from streams.stage.fatal import die
+
+    try:
+        return process()
+    except TocsinError as error:
+        die(error.exit_code, str(error))
+    except Exception as error:
+        die(Exit.FAULT, f"{type(error).__name__}: {error}", error)
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends hard: everything is durable and committed, and the clients' own way out could only wait for an absent broker."""
     sys.stderr.flush()
     os._exit(code)

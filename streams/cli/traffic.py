@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import orjson
 import typer
 
@@ -113,6 +112,7 @@ def replay(
     as_json: Json = False,
 ) -> Exit:
     """Run recorded input through the same folds, without Kafka; the same input gives the same bytes."""
+    from streams.capture import capture_topic
     from streams.replay import replay_file
     from streams.replay_report import lines
 
@@ -125,7 +125,9 @@ def replay(
         return _check(file, settings, key_of(settings) if keyed else None, as_json)
     key = key_of(settings) if keyed else DEVELOPMENT_KEY
     with TemporaryDirectory() as scratch:
-        path = file or _captured(settings, topic, Path(scratch))
+        path = file or Path(scratch) / "topic.jsonl"
+        if not file:
+            capture_topic(settings, topic, path)
         if baseline or learn_first:
             replayed, events = _taught(path, settings, key, topic if file else "", baseline or [], learn_first)
         else:
@@ -159,17 +161,6 @@ def _taught(path: Path, config: Config, key: bytes, topic: str, files: list[Path
         for name, reason in learned.refused.items():
             warn(f"{name}: no baseline: {reason}")
     return replay_raw(records, settings, key, MemoryBaselines(baselines)), events
-
-
-def _captured(config: Config, topic: str, scratch: Path) -> Path:
-    """Returns a capture of one raw topic as it stands."""
-    from streams.capture import capture as copy
-
-    chosen = tuple(one for one in config.topic if one.name == topic)
-    if not chosen:
-        raise ConfigError(f"--topic: expected one of {', '.join(one.name for one in config.topic) or 'none'}; got {topic!r}")
-    copy(msgspec.structs.replace(config, topic=chosen), scratch / "topic.jsonl", ("raw",))
-    return scratch / "topic.jsonl"
 
 
 def _tell(report: list[bytes]) -> None:

@@ -14,9 +14,9 @@ from models.baseline import Baseline, hash_of
 from models.detector import Entry, Seat
 from streams import promotions
 from streams.baselines.store import MemoryBaselines
+from streams.counting import matrix_of
 from streams.sense import SenseFold
 from streams.tallies import BUSY_ROWS
-from streams.weighing import matrix_of
 from tests.helpers.baselines import baseline_of
 from tests.helpers.detectors import EveryRow, entry
 from tests.helpers.frames import FRAUD, RAW, frame, rows
