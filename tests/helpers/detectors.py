@@ -156,3 +156,19 @@ def judge_entry(build: Callable[[], Any], version: int = 1, needs: frozenset[str
         techniques=("AML.T0031",),
         share=0.25,
     )
+
+
+def assert_fed_by_lists_flags_alike(
+    ours: Any, theirs: Any, feed: Callable[[Any, list[float]], int], values: list[float], size: int
+) -> None:
+    """Holds one of River's detectors that is fed lists of `size` against one that is fed value by value: the same flags."""
+    flags, wanted = [], []
+    for at, value in enumerate(values):
+        theirs.update(value)
+        wanted += [at] if theirs.drift_detected else []
+    for begin in range(0, len(values), size):
+        at, end = begin, min(begin + size, len(values))
+        while at < end:
+            at += feed(ours, values[at:end])
+            flags += [at - 1] if ours.drift_detected else []
+    assert flags == wanted != []

@@ -8,6 +8,7 @@ from river import drift
 
 from models.adwin import CHECK_EVERY, Adwin
 from models.river_state import adwin_bytes, feed_adwin
+from tests.helpers.detectors import assert_fed_by_lists_flags_alike
 from tests.helpers.traffic import cut, poisson, rows_at, with_values
 from tocsin.clock import Clock
 from tocsin.codec import pack
@@ -47,14 +48,5 @@ def test_fed_by_the_list_it_remembers_what_river_remembers(size: int) -> None:
     rng = np.random.default_rng(3)
     values = np.concatenate([rng.normal(mean, 0.3, 700) for mean in (0.0, 1.0, -2.0)]).tolist()
     ours, theirs = drift.ADWIN(delta=1e-4, clock=CHECK_EVERY), drift.ADWIN(delta=1e-4, clock=CHECK_EVERY)
-    flags, wanted = [], []
-    for at, value in enumerate(values):
-        theirs.update(value)
-        wanted += [at] if theirs.drift_detected else []
-    for begin in range(0, len(values), size):
-        at, end = begin, min(begin + size, len(values))
-        while at < end:
-            at += feed_adwin(ours, values[at:end])
-            flags += [at - 1] if ours.drift_detected else []
-    assert flags == wanted != []
+    assert_fed_by_lists_flags_alike(ours, theirs, feed_adwin, values, size)
     assert adwin_bytes(ours) == adwin_bytes(theirs)

@@ -8,6 +8,7 @@ from river import drift
 
 from models.page_hinkley import DELTA, SCALE_FROM, PageHinkley
 from models.river_state import feed_page_hinkley, page_hinkley_numbers
+from tests.helpers.detectors import assert_fed_by_lists_flags_alike
 from tests.helpers.traffic import cut, poisson, rows_at, with_values
 from tocsin.clock import Clock
 
@@ -39,14 +40,5 @@ def test_fed_by_the_list_it_remembers_what_river_remembers(size: int) -> None:
     rng = np.random.default_rng(3)
     values = np.concatenate([rng.normal(mean, 1.0, 700) for mean in (0.0, 2.0, -2.0, 1.0)]).tolist()
     ours, theirs = (drift.PageHinkley(min_instances=100, delta=DELTA, threshold=50.0, alpha=1.0) for _ in range(2))
-    flags, wanted = [], []
-    for at, value in enumerate(values):
-        theirs.update(value)
-        wanted += [at] if theirs.drift_detected else []
-    for begin in range(0, len(values), size):
-        at, end = begin, min(begin + size, len(values))
-        while at < end:
-            at += feed_page_hinkley(ours, values[at:end])
-            flags += [at - 1] if ours.drift_detected else []
-    assert flags == wanted != []
+    assert_fed_by_lists_flags_alike(ours, theirs, feed_page_hinkley, values, size)
     assert page_hinkley_numbers(ours) == page_hinkley_numbers(theirs)
