@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 from confluent_kafka import KafkaException, Producer
@@ -51,22 +51,10 @@ def send_order(kafka: Kafka, body: ControlBody) -> int:
     return placed[0]
 
 
-class Placed(NamedTuple):
-    """An order at its place in the control topic.
+def placed_orders(kafka: Kafka) -> Iterator[tuple[int, int, ControlBody]]:
+    """Yields (offset, append time in Unix milliseconds, order) of every order in the control topic, oldest first.
 
-    Attributes:
-        offset: there.
-        ts: append time, Unix milliseconds.
-        body: what was ordered.
-    """
-
-    offset: int
-    ts: int
-    body: ControlBody
-
-
-def placed_orders(kafka: Kafka) -> Iterator[Placed]:
-    """Yields every order in the control topic, oldest first; what is not an order is passed over, as intake does.
+    What is not an order is passed over, as intake does.
 
     Raises:
         BrokerError: the topic cannot be read.
@@ -77,12 +65,12 @@ def placed_orders(kafka: Kafka) -> Iterator[Placed]:
             body = control_body(order.kind, bytes(order.body))
         except (RejectError, msgspec.DecodeError):
             continue
-        yield Placed(message.offset() or 0, message.timestamp()[1], body)
+        yield message.offset() or 0, message.timestamp()[1], body
 
 
 def read_orders(kafka: Kafka) -> list[ControlBody]:
     """Returns what stands in the control topic, without its places: see `placed_orders`."""
-    return [order.body for order in placed_orders(kafka)]
+    return [body for _, _, body in placed_orders(kafka)]
 
 
 def silences(orders: list[ControlBody], now_ms: int) -> list[Silence]:
