@@ -108,6 +108,20 @@ class Face:
         cells += self.first_cell
         return self.surprise.take(cells, mode="clip")
 
+    def scores(self, values: Column) -> NDArray[np.float64]:
+        """Returns each row's score: see `scores` below."""
+        found = np.full(values.shape[1], np.nan)
+        if not len(self.which):
+            return found
+        for begin in range(0, values.shape[1], BLOCK):
+            block = values[:, begin : begin + BLOCK]
+            total = np.add.reduce(self.surprises(self.standard.apply(block)), axis=0, dtype=np.int32)
+            np.multiply(total, UNIT, out=found[begin : begin + BLOCK])
+        absent = np.isnan(values)
+        if absent.any():
+            found[absent[self.standard.usable].all(axis=0)] = np.nan
+        return found
+
 
 @lru_cache(maxsize=256)
 def face_of(loda: Loda) -> Face:
@@ -135,18 +149,7 @@ def scores(loda: Loda, values: Column) -> NDArray[np.float64]:
         loda: frozen.
         values: float32 (features, rows), in the order of the features it was built from, NaN = missing.
     """
-    face = face_of(loda)
-    found = np.full(values.shape[1], np.nan)
-    if not len(face.which):
-        return found
-    for begin in range(0, values.shape[1], BLOCK):
-        block = values[:, begin : begin + BLOCK]
-        total = np.add.reduce(face.surprises(face.standard.apply(block)), axis=0, dtype=np.int32)
-        np.multiply(total, UNIT, out=found[begin : begin + BLOCK])
-    absent = np.isnan(values)
-    if absent.any():
-        found[absent[face.standard.usable].all(axis=0)] = np.nan
-    return found
+    return face_of(loda).scores(values)
 
 
 def p_values(loda: Loda, found: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -39,12 +39,14 @@ class Layout:
         features: positions of the quantities that read a feature, and the features they read.
         missing: positions of those that read whether one is missing, and the features.
         others: positions of the rest, and what they read.
+        envelope: decoded once; to look it up by its content would cost a hash of all its categories for every block.
     """
 
     baseline: Baseline
     features: tuple[Places, Places]
     missing: tuple[Places, Places]
     others: tuple[tuple[int, Watched], ...]
+    envelope: loda.Face | None
 
     def columns(self, values: Column, absent: NDArray[np.bool_], rows: Rows) -> Column:
         """Returns every quantity of the rows, float32 (quantities, rows), NaN where a row has no value.
@@ -58,8 +60,24 @@ class Layout:
         made[self.features[0]] = values[self.features[1]]
         made[self.missing[0]] = absent[self.missing[1]]
         for position, watches in self.others:
-            made[position] = _column(self.baseline, watches, values, rows)
+            made[position] = self._column(watches, values, rows)
         return made
+
+    def _column(self, watches: Watched, values: Column, rows: Rows) -> Column:
+        """Returns a quantity that is no single feature, float32 (rows,)."""
+        match watches:
+            case "confidence":
+                return rows.confidence
+            case "margin":
+                distance = np.abs(rows.confidence - np.float32(self.baseline.boundary))
+                return np.where(distance <= np.float32(self.baseline.near), distance, np.float32(np.nan))
+            case "latency":
+                return log_latency(rows.latency_ms)
+            case "label":
+                return label_codes(rows)
+            case "envelope" if self.envelope is not None:
+                return self.envelope.scores(values).astype(np.float32)
+        return np.full(len(rows), np.nan, np.float32)
 
 
 def layout_of(baseline: Baseline) -> Layout:
@@ -71,7 +89,8 @@ def layout_of(baseline: Baseline) -> Layout:
         return np.array([at for at, _ in found], np.int64), np.array([feature for _, feature in found], np.int64)
 
     others = tuple((at, quantity.watches) for at, quantity in numbered if quantity.watches not in ("feature", "missing"))
-    return Layout(baseline, places("feature"), places("missing"), others)
+    envelope = None if baseline.envelope is None else loda.face_of(baseline.envelope)
+    return Layout(baseline, places("feature"), places("missing"), others, envelope)
 
 
 def columns(baseline: Baseline, rows: Rows) -> Column:
@@ -83,23 +102,6 @@ def columns(baseline: Baseline, rows: Rows) -> Column:
     """
     values = features_of(baseline.features, rows)
     return layout_of(baseline).columns(values, np.isnan(values), rows)
-
-
-def _column(baseline: Baseline, watches: Watched, values: Column, rows: Rows) -> Column:
-    """Returns a quantity that is no single feature, float32 (rows,)."""
-    match watches:
-        case "confidence":
-            return rows.confidence
-        case "margin":
-            distance = np.abs(rows.confidence - np.float32(baseline.boundary))
-            return np.where(distance <= np.float32(baseline.near), distance, np.float32(np.nan))
-        case "latency":
-            return log_latency(rows.latency_ms)
-        case "label":
-            return label_codes(rows)
-        case "envelope" if baseline.envelope is not None:
-            return loda.scores(baseline.envelope, values).astype(np.float32)
-    return np.full(len(rows), np.nan, np.float32)
 
 
 def features_of(names: tuple[str, ...], rows: Rows) -> Column:
