@@ -21,7 +21,7 @@ from models.loda import Loda
 from tocsin.codec import pack, unpack
 from tocsin.errors import VersionError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 MAGIC: Final = b"tocsin-baseline\n"
 CELLS: Final = 64
 """Cells per quantity and season bucket; 63 edges between them."""

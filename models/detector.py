@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from models.baseline import Baseline
 from tocsin.clock import Clock
-from tocsin.reading import Counts, Reading
+from tocsin.event import Caller
+from tocsin.reading import Counts, Reading, Reports
 from tocsin.rows import Rows
 from tocsin.signal import Claim, Kind
 
@@ -80,6 +81,68 @@ class CountsDetector(Protocol):
         ...
 
 
+class ReportsDetector(Protocol):
+    """Watches, in judge, what its scouts in sense report. Deterministic, clockless, bounded; it may weigh counts as well."""
+
+    def receive(self, reports: Reports, seconds: float) -> list[Reading]:
+        """Returns what is worth judging after these reports of one shard's scout.
+
+        Args:
+            reports: what, where and when.
+            seconds: what the alert budget earned: advance of ledger time up to this detector's previous reports on the model;
+                0 at first, at most 3,600.
+        """
+        ...
+
+    def dump(self) -> bytes:
+        """Returns the whole state: equal state is equal bytes."""
+        ...
+
+    def load(self, data: bytes) -> None:
+        """Replaces the state by one that `dump` of the same version and baseline returned.
+
+        Raises:
+            StateError: it is not such a state; the detector then stays as built, cold.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a scout tells its detector of some rows.
+
+    Attributes:
+        callers: who it is about.
+        body: the rest, in bytes only that detector understands.
+    """
+
+    callers: tuple[Caller, ...]
+    body: bytes
+
+
+class Scout(Protocol):
+    """Looks at one model's rows in one shard, in sense, for a detector in judge. Deterministic, clockless, bounded.
+
+    What it reports depends on the rows and their order only, never on how they were cut into frames.
+    """
+
+    def look(self, rows: Rows) -> Report | None:
+        """Returns what its detector should know of these rows, None for nothing; rows are of its model, in ledger order."""
+        ...
+
+    def dump(self) -> bytes:
+        """Returns the whole state: equal state is equal bytes."""
+        ...
+
+    def load(self, data: bytes) -> None:
+        """Replaces the state by one that `dump` of the same version and baseline returned.
+
+        Raises:
+            StateError: it is not such a state; the scout then stays as built, cold.
+        """
+        ...
+
+
 @runtime_checkable
 class ReadingsDetector(Protocol):
     """Watches what other detectors say about one model, in judge. Deterministic, clockless, bounded."""
@@ -116,8 +179,8 @@ class Seat:
         shard: this shard's number.
         shards: how many there are; all of them share one alert budget.
         model: `namespace/name@version`, or "" for a detector that watches a whole shard.
-        alerts_per_month: the share of the budget this detector may spend on this model (or, for a shard's detector, on
-            the fleet) over all shards together.
+        alerts_per_month: the share of the budget this detector may spend, over all shards together, on this model; for a
+            shard's detector on each model, or, if it needs no baseline, on the fleet.
         baseline: the model's, for a detector that needs one.
         baselines: model → its armed baseline, as they are in force at any time, for a detector that watches a whole shard. A
             view: it changes with promotions.
@@ -136,8 +199,9 @@ class Entry:
     """One row of `DETECTORS`.
 
     Attributes:
-        build: makes one, cold: a `Detector` for sense, a `CountsDetector` or a `ReadingsDetector` for judge. One that compares
-            with a `frozen` reference is built when the model's baseline comes into force, and anew with the next.
+        build: makes one, cold: a `Detector` for sense, a `CountsDetector`, `ReportsDetector` or `ReadingsDetector` for judge.
+            One that compares with a `frozen` reference is built when the model's baseline comes into force, and anew with the
+            next.
         version: of its statistics and state layout; part of every id derived from it.
         stage: which fold runs it.
         scope: one per `model` and shard, or one per `shard` for all models.
@@ -149,6 +213,7 @@ class Entry:
         techniques: MITRE ATLAS ids.
         share: of the alert budget; an advisory one is merely set by it: nobody is promised how often it errs.
         kinds: quantity a reading `watches` → kind of its signals, where that is not `kind`.
+        scout: makes the half of it that looks at rows, cold, for a `ReportsDetector` of one model; None when there is none.
     """
 
     build: Callable[[Seat], Any]
@@ -163,11 +228,12 @@ class Entry:
     techniques: tuple[str, ...]
     share: float
     kinds: Mapping[str, Kind] = field(default_factory=dict)
+    scout: Callable[[Seat], Scout] | None = None
 
     def kind_of(self, watches: str) -> Kind:
         """Returns the kind of signal that a reading of this quantity leads to."""
         return self.kinds.get(watches, self.kind)
 
     def alerts_per_month(self, per_model: float, fleet: float) -> float:
-        """Returns its share of the alert budget: of one model's, or of the fleet's when it watches a whole shard."""
-        return self.share * (per_model if self.scope == "model" else fleet)
+        """Returns its share of the alert budget: of one model's, or of the fleet's when no baseline tells models apart."""
+        return self.share * (fleet if self.scope == "shard" and self.reference != "frozen" else per_model)

@@ -17,6 +17,7 @@ from models.fitting import Allowance
 from models.gate import WATCHED, of_listener, split, too_little, unless_drifting, verdicts
 from models.golden_sample import WINDOWS
 from models.golden_sample import Sample as Sample  # others know it by this module
+from models.parts import PARTS, with_parts
 from models.registry import DETECTORS
 
 SHARE: Final = 0.2
@@ -57,7 +58,8 @@ def build_baseline(
     fits = whole.fits(window)
     gate = unless_drifting(gate, fits)
     baseline = whole.baseline(fits, of_watched.__getitem__, window)
-    return msgspec.structs.replace(baseline, gate=(*gate, of_listener(gate)))
+    baseline = msgspec.structs.replace(baseline, gate=(*gate, of_listener(gate)))
+    return with_parts(baseline, golden, {part.detector: alerts_per_model_month * _share(part.detector) for part in PARTS})
 
 
 def _share(detector: str) -> float:

@@ -101,7 +101,7 @@ class Bank:
     def renew(self, model: str) -> None:
         """Forgets what compared with the model's former baseline; it is built anew for the next, if there is one."""
         for name, entry in self.entries.items():
-            if entry.reference == "frozen" and entry.scope == "model":
+            if entry.reference == "frozen":
                 self.detectors.pop((name, model), None)
                 self.disabled.pop((name, model), None)
 

@@ -62,7 +62,8 @@ class JudgeFold:
         for tally in readings.tallies:
             self.traffic.add(tally)
         clock = self._clock()
-        said, faults = self._weigh(readings, clock, where) if readings.counts or self.weighing.standings else ([], [])
+        told = readings.counts or readings.reports or self.weighing.standings
+        said, faults = self._weigh(readings, clock, where) if told else ([], [])
         heard = (*readings.readings, *said)
         signals = tuple(self._signal(reading) for reading in heard if reading.detector in self.detectors)
         faults = [*readings.faults, *faults]
@@ -78,6 +79,10 @@ class JudgeFold:
         """Returns what this stage's own detectors say, model by model, and who has just been disabled."""
         said: list[Reading] = []
         faults: list[Fault] = []
+        for reports in readings.reports:
+            crossed, broken = self.weighing.receive(reports, clock, where)
+            said += crossed
+            faults += broken
         for counts in readings.counts:
             crossed, broken = self.weighing.weigh(counts, clock, where)
             said += crossed

@@ -15,6 +15,8 @@ from streams.ledger import SECTION as LEDGER
 from streams.ledger import Ledger
 from streams.promotions import SECTION as PROMOTIONS
 from streams.promotions import Promotions
+from streams.scouting import HELD as REPORTS
+from streams.scouting import SCOUT, Scouting
 from streams.stage.machine import Outputs
 from streams.tallies import SECTION as TALLIES
 from streams.tallies import Tallies
@@ -43,6 +45,7 @@ class SenseFold:
         promotions: which baselines are in force.
         bank: the detectors.
         counting: what is counted against the baselines.
+        scouting: what is looked for, for judge's detectors.
         tallies: what judge has not been told yet.
     """
 
@@ -61,6 +64,8 @@ class SenseFold:
         self.promotions = Promotions(baselines)
         self.bank = Bank(shard, settings, live, self.promotions.references, self.promotions.vouched)
         self.counting = Counting(settings.shards, self.promotions)
+        scouted = {name: e for name, e in detectors.items() if e.scout is not None and name not in settings.disabled}
+        self.scouting = Scouting(shard, settings, scouted, self.promotions)
         self.tallies = Tallies()
 
     def apply(self, body: bytes, where: str) -> Outputs:
@@ -89,6 +94,7 @@ class SenseFold:
             seen, broken = self.bank.observe(rows, self.ledger.clock, where)
             readings += seen
             faults += broken + self.counting.count(rows, self.ledger.clock, where)
+            faults += self.scouting.look(rows, self.ledger.clock, where)
         return readings, faults
 
     def _promote(self, controls: list[Control], where: str) -> list[Fault]:
@@ -101,6 +107,7 @@ class SenseFold:
                 for model in renewed:
                     self.bank.renew(model)
                     faults += self.counting.renew(model, self.ledger.clock, where)
+                    faults += self.scouting.renew(model, self.ledger.clock, where)
                 if problem and self.shard == 0:
                     what = uid("promotion", order.model, control.position)
                     faults.append(Fault(what, "promotion", order.model, where, self.ledger.clock.now_ms, problem))
@@ -110,15 +117,17 @@ class SenseFold:
         """Returns group → record; group 0 alone is told the news, `everyone` is told at least the time."""
         groups = self.settings.groups
         tallies = self.tallies.take()
-        counted = [] if self.counting.may_wait(told=bool(readings) or everyone) else self.counting.take()
+        waits = self.counting.may_wait(told=bool(readings) or everyone)
+        counted, reported = ([], []) if waits else (self.counting.take(), self.scouting.take())
         onward = {}
         for group in range(groups):
             mine = tuple(reading for reading in readings if group_of(reading.model, groups) == group)
             traffic = tuple(tally for tally in tallies if group_of(tally.model, groups) == group)
             counts = tuple(counts for counts in counted if group_of(counts.model, groups) == group)
+            reports = tuple(reports for reports in reported if group_of(reports.model, groups) == group)
             told: News = news if group == 0 else ((), (), ())
-            if mine or traffic or counts or any(told) or everyone:
-                onward[group] = pack(Readings(self.shard, self.ledger.clock, mine, traffic, *told, counts))
+            if mine or traffic or counts or reports or any(told) or everyone:
+                onward[group] = pack(Readings(self.shard, self.ledger.clock, mine, traffic, *told, counts, reports))
         return onward
 
     def _checked(self, frame: Frame, where: str) -> Frame:
@@ -147,9 +156,9 @@ class SenseFold:
         return Fault(uid("idle", name, where), "ledger", "", where, self.ledger.clock.now_ms, text)
 
     def dump(self) -> Sections:
-        """Returns the ledger marks, the tallies and counts held, what is in force, and every detector's state."""
+        """Returns the ledger marks, the tallies, counts and reports held, what is in force, and every detector's state."""
         own = {LEDGER: self.ledger.dump(), TALLIES: self.tallies.dump(), PROMOTIONS: self.promotions.dump()}
-        return {**own, **self.counting.dump(), **self.bank.dump()}
+        return {**own, **self.counting.dump(), **self.scouting.dump(), **self.bank.dump()}
 
     def load(self, sections: Sections) -> list[str]:
         """Replaces the state; returns a line for every section that starts cold. An older snapshot has no baselines.
@@ -160,9 +169,10 @@ class SenseFold:
         self.ledger.load(sections[LEDGER])
         self.tallies.load(sections[TALLIES])
         self.promotions.load(sections.get(PROMOTIONS))
-        notes = self.counting.load(sections)
-        own = (LEDGER, TALLIES, PROMOTIONS, CENSUS, HELD)
-        return notes + self.bank.load({name: section for name, section in sections.items() if name not in own})
+        notes = self.counting.load(sections) + self.scouting.load(sections)
+        own = (LEDGER, TALLIES, PROMOTIONS, CENSUS, HELD, REPORTS)
+        others = {name: part for name, part in sections.items() if name not in own and not name.startswith(SCOUT)}
+        return notes + self.bank.load(others)
 
 
 def _promotion(control: Control) -> Promote | None:

@@ -1,9 +1,10 @@
-"""Weighing: judge's detectors over the counts of the models that have a baseline.
+"""Weighing: judge's detectors over the counts, and the reports of their scouts, of the models that have a baseline.
 
 Theory. An e-process earns its budget by time: R ← (R + seconds)·e bounds false alarms only if `seconds` is fixed before the
 values in e are seen. So what ledger time has earned when counts arrive is spent on the next counts of that model, never on
 these. Counts come from all shards, each naming the promotion (`epoch`) it was counted under; a newer one starts the model's
-detectors anew, an older one comes from a shard that has not reached the promotion: it is counted as stale, not folded.
+detectors anew, an older one comes from a shard that has not reached the promotion: it is counted as stale, not folded. Of
+reports the same is true.
 
 A detector that raises is disabled for that model until its next baseline, as in `bank.py`.
 """
@@ -28,7 +29,7 @@ from tocsin.codec import pack
 from tocsin.config import Detection
 from tocsin.errors import StateError
 from tocsin.ids import uid
-from tocsin.reading import Counts, Fault, Ladder, Reading
+from tocsin.reading import Counts, Fault, Ladder, Reading, Reports
 from tocsin.state import Section, Sections
 
 LATE_MS: Final = 60_000
@@ -54,6 +55,7 @@ class Standing(msgspec.Struct, array_like=True):
         counted_ms: ledger time of the last counts.
         stale: counts of older epochs that came after this one had begun.
         late: whether it was reported that they still come.
+        reported: detector → seconds that its next reports may spend, and ledger time of its last ones.
     """
 
     baseline: str
@@ -64,6 +66,7 @@ class Standing(msgspec.Struct, array_like=True):
     counted_ms: int = 0
     stale: int = 0
     late: bool = False
+    reported: dict[str, tuple[float, int]] = {}
 
 
 @dataclass(slots=True)
@@ -92,29 +95,39 @@ class Weighing:
         Raises:
             HoleError: the counts name a baseline that cannot be found.
         """
-        standing = self.standings.get(counts.model)
-        faults: list[Fault] = []
+        standing, faults = self._standing(counts, clock, where)
         if standing is None:
-            self._give_way()
-        if standing is None or counts.epoch > standing.epoch:
-            standing = self.standings[counts.model] = Standing(counts.baseline, counts.epoch, counts.ladder, clock.now_ms)
-            faults += self._renew(counts.model, clock, where)
-        elif (counts.epoch, counts.baseline) != (standing.epoch, standing.baseline):
-            return [], self._stale(standing, counts, clock, where)
+            return [], faults
         standing.ladder = counts.ladder
-        seconds = standing.earned_s
-        passed = (clock.now_ms - standing.counted_ms) / 1_000 if standing.counted_ms else 0.0
-        standing.earned_s, standing.counted_ms = min(max(passed, 0.0), MOST_SECONDS), clock.now_ms
+        seconds, standing.earned_s = standing.earned_s, _earned(standing.counted_ms, clock.now_ms)
+        standing.counted_ms = clock.now_ms
         matrix = matrix_of(counts, len(self._references[counts.model].quantities))
         readings: list[Reading] = []
         for name in self._live(counts.model):
             detector = self._detectors[name, counts.model]
-            if not _listens(detector):
+            if hasattr(detector, "weigh"):
                 try:
                     readings += detector.weigh(counts, matrix, seconds)
                 except Exception as error:
                     faults.append(self._disable(name, counts.model, error, clock, where))
         return readings, faults
+
+    def receive(self, reports: Reports, clock: Clock, where: str) -> tuple[list[Reading], list[Fault]]:
+        """Returns what a detector says to its scout's reports, and whether it has just been disabled.
+
+        Raises:
+            HoleError: the reports name a baseline that cannot be found.
+        """
+        standing, faults = self._standing(reports, clock, where)
+        detector = self._detectors.get((reports.detector, reports.model))
+        if standing is None or detector is None:
+            return [], faults
+        seconds, before_ms = standing.reported.get(reports.detector, (0.0, 0))
+        standing.reported[reports.detector] = _earned(before_ms, clock.now_ms), clock.now_ms
+        try:
+            return detector.receive(reports, seconds), faults
+        except Exception as error:
+            return [], [*faults, self._disable(reports.detector, reports.model, error, clock, where)]
 
     def hear(self, model: str, readings: Sequence[Reading], clock: Clock, where: str) -> tuple[list[Reading], list[Fault]]:
         """Returns what the detectors that listen to other detectors say, and who has just been disabled."""
@@ -122,7 +135,7 @@ class Weighing:
         faults: list[Fault] = []
         for name in self._live(model):
             detector = self._detectors[name, model]
-            if _listens(detector):
+            if hasattr(detector, "hear"):
                 try:
                     said += detector.hear(readings, clock)
                 except Exception as error:
@@ -137,6 +150,22 @@ class Weighing:
         """Returns how much a reading of this detector is worth: `armed` only if the gate and the promotion say so."""
         armed = self.passed_the_gate(model, detector) and self.standings[model].ladder == "armed"
         return "armed" if armed else "provisional"
+
+    def _standing(self, told: Counts | Reports, clock: Clock, where: str) -> tuple[Standing | None, list[Fault]]:
+        """Returns how the model stands now that judge was told this, None if it is of another epoch; and new faults.
+
+        Raises:
+            HoleError: it names a baseline that cannot be found.
+        """
+        standing = self.standings.get(told.model)
+        if standing is None:
+            self._give_way()
+        if standing is None or told.epoch > standing.epoch:
+            standing = self.standings[told.model] = Standing(told.baseline, told.epoch, told.ladder, clock.now_ms)
+            return standing, self._renew(told.model, clock, where)
+        if (told.epoch, told.baseline) != (standing.epoch, standing.baseline):
+            return None, self._stale(standing, told, clock, where)
+        return standing, []
 
     def _give_way(self) -> None:
         """Forgets the model that was not counted for longest when there are too many."""
@@ -174,7 +203,7 @@ class Weighing:
         self._detectors.pop((name, model), None)
         return fault
 
-    def _stale(self, standing: Standing, counts: Counts, clock: Clock, where: str) -> list[Fault]:
+    def _stale(self, standing: Standing, counts: Counts | Reports, clock: Clock, where: str) -> list[Fault]:
         """Counts what cannot be used; returns a report, once, when a shard should long have applied the promotion."""
         standing.stale += 1
         if standing.late or clock.now_ms < standing.since_ms + LATE_MS:
@@ -230,6 +259,6 @@ class Weighing:
         return notes
 
 
-def _listens(detector: Any) -> bool:
-    """Returns whether it is a `ReadingsDetector`; isinstance on a protocol would cost more than weighing does."""
-    return hasattr(detector, "hear")
+def _earned(before_ms: int, now_ms: int) -> float:
+    """Returns the seconds that passed since `before_ms`, as the alert budget pays them; none before the first."""
+    return min(max((now_ms - before_ms) / 1_000, 0.0), MOST_SECONDS) if before_ms else 0.0

@@ -98,6 +98,38 @@ class Counts(msgspec.Struct, frozen=True, array_like=True):
     weights: bytes
 
 
+class Reports(msgspec.Struct, frozen=True, array_like=True):
+    """What a detector's scout in sense tells the detector, in judge, about some rows of one model.
+
+    Attributes:
+        detector: id in `models.registry.DETECTORS`.
+        version: of that detector, which fixes how `body` is laid out.
+        model: `namespace/name@version`.
+        baseline: content hash of the baseline that the scout compares with.
+        epoch: of its promotion, see `Counts.epoch`.
+        ladder: `provisional` or `armed`.
+        rows: of the model that the scout looked at since its last reports, these included.
+        first_ts: earliest event time of the rows reported on, Unix milliseconds.
+        last_ts: latest.
+        at: the last row looked at.
+        callers: who the reports are about; `body` refers to them by place.
+        body: the scout's own bytes.
+    """
+
+    detector: str
+    version: int
+    model: str
+    baseline: str
+    epoch: int
+    ladder: Ladder
+    rows: int
+    first_ts: int
+    last_ts: int
+    at: Coordinates
+    callers: tuple[Caller, ...]
+    body: bytes
+
+
 class Fault(msgspec.Struct, frozen=True, array_like=True):
     """A detector that raised and is disabled for one model; the rest goes on.
 
@@ -159,3 +191,4 @@ class Readings(msgspec.Struct, frozen=True, array_like=True):
     faults: tuple[Fault, ...] = ()
     losses: tuple[Loss, ...] = ()
     counts: tuple[Counts, ...] = ()
+    reports: tuple[Reports, ...] = ()

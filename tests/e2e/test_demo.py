@@ -31,7 +31,8 @@ def test_the_demo_finds_the_attacker_and_leaves_calm_traffic_alone(tmp_path: Pat
     assert result["events_per_s"] > 0
     assert code == Exit.OK
     lines = capsys.readouterr().out.splitlines()
-    [first, *_] = [line for line in lines if "FINDING Medium probing" in line or "FINDING High probing" in line]
-    assert "AML." in first
-    assert "Proposed, not yet approved: throttle" in first
+    probing = [line for line in lines if "FINDING Medium probing" in line or "FINDING High probing" in line]
+    assert probing
+    assert all("AML." in line for line in probing)
+    assert any("Proposed, not yet approved: throttle" in line for line in probing), probing
     assert any("FOUND after" in line for line in lines)

@@ -1,0 +1,53 @@
+"""Parts: what detectors keep in a baseline besides the cells of its quantities. One literal table.
+
+A part is fitted to golden rows once, when the baseline is built, and comes with the replay gate's word: whether its detector
+raised no more than it may on golden traffic that it was not fitted to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from models.baseline import Baseline, Gate
+from models.golden_sample import Golden
+
+Fit = Callable[[Golden, Baseline, float], tuple[Any, Gate]]
+"""(golden rows, the baseline so far, false alerts a month that may be raised) → (the part, None when there cannot be one;
+whether its detector may be armed)."""
+
+
+class Part(NamedTuple):
+    """One row of `PARTS`.
+
+    Attributes:
+        field: of `Baseline` that holds it.
+        detector: id in `models.registry.DETECTORS`.
+        fit: makes it.
+    """
+
+    field: str
+    detector: str
+    fit: Fit
+
+
+PARTS: Final[tuple[Part, ...]] = ()
+"""Every part, in the order in which they are fitted: a later one may read an earlier one from the baseline."""
+
+
+def with_parts(baseline: Baseline, golden: Golden, budgets: dict[str, float], parts: tuple[Part, ...] = PARTS) -> Baseline:
+    """Returns the baseline with all parts and their gates.
+
+    Args:
+        baseline: its quantities fitted.
+        golden: all golden rows.
+        budgets: detector → false alerts a month that it may raise.
+        parts: to fit.
+    """
+    for part in parts:
+        made, gate = part.fit(golden, baseline, budgets[part.detector])
+        fields: dict[str, Any] = {part.field: made, "gate": (*baseline.gate, gate)}
+        baseline = msgspec.structs.replace(baseline, **fields)
+    return baseline
