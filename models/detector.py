@@ -54,6 +54,7 @@ class BlocksDetector(Protocol):
         ...
 
 
+@runtime_checkable
 class CountsDetector(Protocol):
     """Watches counts over the cells of a baseline, in judge. Deterministic, clockless, bounded."""
 
@@ -81,6 +82,7 @@ class CountsDetector(Protocol):
         ...
 
 
+@runtime_checkable
 class ReportsDetector(Protocol):
     """Watches, in judge, what its scouts in sense report. Deterministic, clockless, bounded; it may weigh counts as well."""
 

@@ -1,0 +1,63 @@
+"""Trials: for each detector, golden traffic to build a baseline from, then calm traffic that turns into what it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import numpy as np
+
+from tests.helpers.traffic import join, poisson, rows_at, steady, with_values
+from tocsin.rows import Rows
+
+CHANGED: Final = 16_000
+ATTACKER: Final = 9_999
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a detector is tried on.
+
+    Attributes:
+        golden: rows of `tests.helpers.traffic.MODEL` that its baseline is built from.
+        rows: of the same model, in time order, that begin after them.
+        changed: the first of them that is not calm.
+    """
+
+    golden: Rows
+    rows: Rows
+    changed: int
+
+
+@cache
+def calm() -> Rows:
+    """Returns the golden traffic of all trials that need nothing special."""
+    return rows_at(*poisson(99, 5_000, 0.01, 400), seed=99)
+
+
+@cache
+def everything_at_once() -> Trial:
+    """Returns 40 minutes at whose end a caller asks 10 times a second and confidence, latency and inputs are changed."""
+    rows = rows_at(*join(poisson(1, 500, 0.02, 2_400), steady(ATTACKER, 1_900, 10, 400)))
+    after = {
+        "confidence": rows.confidence[CHANGED:] * np.float32(0.5),
+        "latency_ms": rows.latency_ms[CHANGED:] * np.float32(3),
+        "values": rows.values[:, CHANGED:] * np.float32(30),
+    }
+    return Trial(calm(), with_values(rows, CHANGED, **after), CHANGED)
+
+
+TRIALS: Final[dict[str, Callable[[], Trial]]] = {}
+"""Detector → its own trial; all others stand `everything_at_once`."""
+
+MOST_STATE: Final[dict[str, int]] = {}
+"""Detector → bytes that its state may take after a million callers; others take MOST at most."""
+
+MOST: Final = 6_000_000
+
+
+def trial_of(detector: str) -> Trial:
+    """Returns the trial of a detector."""
+    return TRIALS.get(detector, everything_at_once)()
