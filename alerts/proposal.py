@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from alerts.incident import Incident, hex_of
+from alerts.ladder import Measure
 from alerts.playbook import Action, play_for
 from alerts.privacy import show
 from tocsin.config import Privacy
@@ -45,12 +46,14 @@ class Proposal(msgspec.Struct, frozen=True):
         expires: ledger time after which it must not be carried out, Unix milliseconds.
         supersedes: id of the proposal it replaces, or "".
         state: always `unsigned` here.
+        severity_id: of the incident, OCSF: 3 medium, 4 high, 5 critical.
+        share: of the model's traffic that the targets send, in [0, 1]; 1 when it is about the whole model.
     """
 
     id: str
     model: str
     finding_uid: str
-    action: str
+    action: Measure
     targets: tuple[Target, ...]
     ttl_s: int
     reason: str
@@ -58,6 +61,8 @@ class Proposal(msgspec.Struct, frozen=True):
     expires: int
     supersedes: str = ""
     state: str = "unsigned"
+    severity_id: int = 3
+    share: float = 1.0
 
 
 class Response(NamedTuple):

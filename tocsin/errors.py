@@ -6,6 +6,7 @@ TocsinError
 ├── FileError        a damaged input file                                 exit 3
 ├── BrokerError      Kafka cannot be reached or refuses us                exit 4
 ├── VersionError     a peer speaks a version this process cannot read     exit 6
+├── SignatureError   a signed record that is forged, changed, or by nobody we trust; never acted upon       exit 5
 ├── StateError       a snapshot that is damaged, forged or not ours       exit 6
 └── HoleError        a record that must exist is missing                  exit 71
 
@@ -83,6 +84,12 @@ class StateError(TocsinError):
     """A snapshot is damaged, forged, or belongs to another stage or partition."""
 
     exit_code = Exit.VERSION
+
+
+class SignatureError(TocsinError):
+    """A signed record is forged, changed, late, or by a key that is not trusted for it."""
+
+    exit_code = Exit.REFUSED
 
 
 class HoleError(TocsinError):
