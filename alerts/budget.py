@@ -10,24 +10,12 @@ from typing import Final
 
 import msgspec
 
+from tocsin.config import Command
+
 HOUR_MS: Final = 3_600_000
 SETTLE_MS: Final = 300_000
 MOST_CHANGES: Final = 2
 """Of one target's measure within SETTLE_MS: suspicion flickers, limits must not."""
-
-
-class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What policy may order within an hour, `[command]`.
-
-    Attributes:
-        orders_per_model: automatic orders on one model.
-        callers: callers touched, over the fleet.
-        share: of one model's traffic touched, [0, 1].
-    """
-
-    orders_per_model: int = 3
-    callers: int = 50
-    share: float = 0.1
 
 
 class Spent(msgspec.Struct, array_like=True):
@@ -53,7 +41,7 @@ class Budget:
         spent: oldest first.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Command) -> None:
         self.limits = limits
         self.spent: list[Spent] = []
 

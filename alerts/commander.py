@@ -18,13 +18,14 @@ from typing import Final
 
 import msgspec
 
-from alerts.budget import MOST_CHANGES, SETTLE_MS, Budget, Limits, Spent
+from alerts.budget import MOST_CHANGES, SETTLE_MS, Budget, Spent
 from alerts.containment import DAY_MS, TRIAGE, Cancelled, Decision, Memory, Notice, Outcome, Pending, Standing
 from alerts.ladder import LADDER
 from alerts.openc2 import Authority, Order, target_id
 from alerts.proposal import Proposal, Target
 from alerts.signing import Keyring, digest, key_id
 from alerts.statement import LEAST_REASON, Statement, opened
+from tocsin.config import Command
 from tocsin.errors import SignatureError
 from tocsin.ids import uid
 from tocsin.inventory import Model, last_known_good, name_of
@@ -45,7 +46,7 @@ class Commander:
         memory: its state.
     """
 
-    def __init__(self, models: Iterable[Model], keys: Keyring, limits: Limits) -> None:
+    def __init__(self, models: Iterable[Model], keys: Keyring, limits: Command) -> None:
         self.models = {model.name: model for model in models}
         self.keys = keys
         self.budget = Budget(limits)

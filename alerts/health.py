@@ -12,12 +12,12 @@ class Health(msgspec.Struct, frozen=True):
 
     Attributes:
         uid: derived; a repeated record has the same.
-        kind: `disabled_detector`, `stalled_source` or `telemetry_loss`.
-        source: the detector, or `topic-partition`.
+        kind: `disabled_detector`, `stalled_source`, `telemetry_loss`, `containment` or, to wake somebody, `containment_alarm`.
+        source: the detector, `topic-partition`, or `command`.
         time: ledger time, Unix milliseconds.
         detail: what happened.
         model: which model is concerned, or "".
-        where: `topic-partition@offset` of the record it happened on, or "".
+        where: `topic-partition@offset` of the record it happened on, the proposal or command it is about, or "".
     """
 
     uid: str

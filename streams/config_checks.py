@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -45,6 +47,9 @@ def _zone(name: str) -> bool:
         return False
 
 
+KEY_BYTES: Final = 32
+"""Of an Ed25519 public key."""
+
 CHECKS: Final = (
     Check("kafka.brokers", lambda text: all(map(_BROKER.fullmatch, text.split(","))), "host:port, separated by commas"),
     Check("kafka.prefix", lambda text: not text or bool(_NAME.fullmatch(text)), "letters, digits, '.', '_' or '-'"),
@@ -56,6 +61,11 @@ CHECKS: Final = (
     Check("http.intake_port", _within(-1, 65535), "-1 (off), 0 (any free one) or a port"),
     Check("http.worker_port", _within(-1, 65535), "-1 (off), 0 (any free one) or a port"),
     Check("http.curator_port", _within(-1, 65535), "-1 (off), 0 (any free one) or a port"),
+    Check("http.command_port", _within(-1, 65535), "-1 (off), 0 (any free one) or a port"),
+    Check("command.key_file", bool, "a path"),
+    Check("command.orders_per_model", _within(0, 100), "0 to 100 (automatic orders an hour)"),
+    Check("command.callers", _within(0, 1e6), "0 to 1000000 (callers an hour)"),
+    Check("command.share", _within(0, 1), "0 to 1 (share of a model's traffic)"),
     Check("baseline.rows", _within(1_000, 262_144), "1000 to 262144 (rows)"),
     Check("baseline.hours", _within(0.01, 8_760), "more than 0, at most 8760 (hours)"),
     Check("baseline.zone", _zone, "an IANA time zone such as Europe/Berlin"),
@@ -74,6 +84,7 @@ def problems(config: Config) -> Iterator[tuple[str, str]]:
             yield key, f"expected {wanted}; got {_PASSWORD.sub('***@', repr(value)) if key == 'kafka.brokers' else repr(value)}"
     yield from _sasl(config)
     yield from _detectors(config)
+    yield from _keys(config)
     names = [topic.name for topic in config.topic]
     ours = {config.kafka.prefix + topic.name for topic in TOPICS.values()}
     for index, topic in enumerate(config.topic):
@@ -129,6 +140,22 @@ def _detectors(config: Config) -> Iterator[tuple[str, str]]:
     for index, name in enumerate(config.detection.disabled):
         if name not in DETECTORS:
             yield f"detection.disabled[{index}]", f"expected one of {', '.join(DETECTORS)}; got {name!r}"
+
+
+def _keys(config: Config) -> Iterator[tuple[str, str]]:
+    for index, key in enumerate(config.key):
+        try:
+            length = len(base64.b64decode(key.public, validate=True))
+        except binascii.Error:
+            length = -1
+        if length != KEY_BYTES:
+            yield (
+                f"key[{index}].public",
+                f"expected {KEY_BYTES} bytes in base64, as `tocsin keys new` prints; got {key.public!r}",
+            )
+    for names, where in (([key.public for key in config.key], "key"), ([model.name for model in config.model], "model")):
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            yield where, f"expected each once; found twice: {', '.join(twice)}"
 
 
 def _topic(where: str, topic: RawTopic) -> Iterator[tuple[str, str]]:

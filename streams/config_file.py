@@ -39,13 +39,17 @@ ENVIRONMENT: Final[dict[str, str]] = {
     "TOCSIN_HTTP_INTAKE_PORT": "http.intake_port",
     "TOCSIN_HTTP_WORKER_PORT": "http.worker_port",
     "TOCSIN_HTTP_CURATOR_PORT": "http.curator_port",
+    "TOCSIN_HTTP_COMMAND_PORT": "http.command_port",
+    "TOCSIN_COMMAND_KEY_FILE": "command.key_file",
+    "TOCSIN_PERSON_KEY": "",  # a person's own key file, see streams/cli/containment.py
+    "TOCSIN_KEY_PASSPHRASE": "",  # of such a file, see streams/command/private_key.py
     "TOCSIN_KEY_FILE": "key_file",
     "TOCSIN_DATA_DIR": "data_dir",
     "TOCSIN_INSTANCE": "instance",
 }
 """Every variable there is: variable → the key it sets. Addresses, paths and secrets only; the rest belongs into the file."""
 
-PATHS: Final = ("kafka.ca_file", "kafka.cert_file", "kafka.key_file", "key_file", "data_dir")
+PATHS: Final = ("kafka.ca_file", "kafka.cert_file", "kafka.key_file", "key_file", "command.key_file", "data_dir")
 """Settings that are paths; relative ones start at the configuration file."""
 
 

@@ -63,12 +63,42 @@ TOPICS: Final[dict[str, Topic]] = {
     "proposals": Topic(
         "tocsin.proposals.v1", 4, "delete", 90 * DAY_MS, ("triage",), ("command", "operator"), "containment, unsigned"
     ),
+    "approvals": Topic(
+        "tocsin.approvals.v1", 1, "delete", 365 * DAY_MS, ("operator",), ("command", "operator"), "what people say, signed"
+    ),
+    "decisions": Topic(
+        "tocsin.decisions.v1",
+        1,
+        "delete",
+        365 * DAY_MS,
+        ("command",),
+        ("command", "operator", "replay"),
+        "proposals, people's statements and ticks, in one order",
+    ),
+    "commands": Topic(
+        "tocsin.commands.v1",
+        4,
+        "delete",
+        365 * DAY_MS,
+        ("command",),
+        ("actuators", "operator"),
+        "OpenC2 orders, signed",
+    ),
+    "enforcement": Topic(
+        "tocsin.enforcement.v1",
+        4,
+        "compact",
+        0,
+        ("command",),
+        ("actuators", "operator"),
+        "what holds for each target; a tombstone releases it",
+    ),
     "health": Topic(
         "tocsin.health.v1",
         1,
         "delete",
         30 * DAY_MS,
-        ("intake", "sense", "judge", "triage", "curator"),
+        ("intake", "sense", "judge", "triage", "curator", "command"),
         ("operator",),
         "what is unwell in Tocsin",
     ),
@@ -77,7 +107,7 @@ TOPICS: Final[dict[str, Topic]] = {
         4,
         "delete",
         7 * DAY_MS,
-        ("intake", "sense", "judge", "triage"),
+        ("intake", "sense", "judge", "triage", "command"),
         ("operator",),
         "refused records, with the reason",
     ),
@@ -93,6 +123,7 @@ TOPICS: Final[dict[str, Topic]] = {
     "state_sense": Topic("tocsin.state.sense.v1", "shards", "compact", 0, ("sense",), ("sense",), "snapshots of sense"),
     "state_judge": Topic("tocsin.state.judge.v1", "groups", "compact", 0, ("judge",), ("judge",), "snapshots of judge"),
     "state_triage": Topic("tocsin.state.triage.v1", 1, "compact", 0, ("triage",), ("triage",), "snapshots of triage"),
+    "state_command": Topic("tocsin.state.command.v1", 1, "compact", 0, ("command",), ("command",), "snapshots of command"),
 }
 
 

@@ -6,6 +6,9 @@ from typing import Literal
 
 import msgspec
 
+from tocsin.inventory import Model
+from tocsin.trust import TrustedKey
+
 
 class RawTopic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One topic of inference events, `[[topic]]`.
@@ -96,6 +99,22 @@ class Privacy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unknown: Literal["clear", "hmac"] = "clear"
 
 
+class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be ordered without a person within an hour, and the key that signs orders, `[command]`.
+
+    Attributes:
+        key_file: Ed25519 private key of the command process, PEM; `tocsin keys new command` writes one.
+        orders_per_model: automatic orders on one model.
+        callers: callers touched, over the fleet.
+        share: of one model's traffic touched, in [0, 1].
+    """
+
+    key_file: str = "command.pem"
+    orders_per_model: int = 3
+    callers: int = 50
+    share: float = 0.1
+
+
 class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The loopback HTTP endpoints, `[http]`: /livez, /readyz, /metrics. Port 0 chooses a free one; -1 turns them off."""
 
@@ -103,6 +122,7 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     intake_port: int = 9471
     worker_port: int = 9472
     curator_port: int = 9473
+    command_port: int = 9474
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -113,6 +133,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     detection: Detection = Detection()
     baseline: BaselinePolicy = BaselinePolicy()
     privacy: Privacy = Privacy()
+    command: Command = Command()
+    model: tuple[Model, ...] = ()
+    key: tuple[TrustedKey, ...] = ()
     http: Http = Http()
     key_file: str = "tocsin.key"
     data_dir: str = ".tocsin"

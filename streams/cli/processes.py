@@ -1,4 +1,4 @@
-"""`tocsin run`, `tocsin intake`, `tocsin worker`, `tocsin curator`: the processes."""
+"""`tocsin run`, `tocsin intake`, `tocsin worker`, `tocsin curator`, `tocsin command`: the processes."""
 
 from __future__ import annotations
 
@@ -77,6 +77,18 @@ def curator(config: ConfigFile = None) -> NoReturn:
     with status("curator", settings, settings.http.curator_port) as here:
         code = _run(partial(run_curator, settings, here.health))
     _leave(code)
+
+
+def command(config: ConfigFile = None) -> None:
+    """Sign what policy may order and people approved, as orders to actuators; the only process with that key."""
+    settings = config_of(config)
+    key = key_of(settings)
+    from streams.command.process import run_command
+    from streams.observe import WorkerObserver
+    from streams.process import status
+
+    with status("command", settings, settings.http.command_port) as here:
+        run_command(settings, key, WorkerObserver(here))
 
 
 def _run(process: Callable[[], int]) -> int:

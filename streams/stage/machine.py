@@ -51,7 +51,7 @@ class Send(NamedTuple):
         topic: a key of `streams.topics.TOPICS`.
         partition: chosen here, never by a client's partitioner.
         key: record key.
-        value: record value.
+        value: record value; an empty one is a tombstone.
         headers: (name, bytes) pairs.
     """
 

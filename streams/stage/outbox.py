@@ -66,13 +66,13 @@ class Lane:
         if len(self._queue) == 1:
             send = self._queue.popleft()
             await self._producer.send_and_wait(
-                self._topic, send.value, key=send.key, partition=self._partition, headers=list(send.headers)
+                self._topic, send.value or None, key=send.key, partition=self._partition, headers=list(send.headers)
             )
             return 1
         batch = self._producer.create_batch()
         while self._queue:
             send = self._queue[0]
-            if batch.append(key=send.key, value=send.value, timestamp=None, headers=list(send.headers)) is None:
+            if batch.append(key=send.key, value=send.value or None, timestamp=None, headers=list(send.headers)) is None:
                 break
             self._queue.popleft()
         await (await self._producer.send_batch(batch, self._topic, partition=self._partition))

@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from alerts.budget import Limits
 from alerts.commander import Commander
 from alerts.containment import Decision, Outcome
 from alerts.ladder import LADDER, Measure
@@ -26,6 +25,7 @@ from alerts.proposal import Proposal
 from alerts.signing import Keyring, canonical, digest, sign
 from alerts.statement import MOST_MS, Statement
 from tests.helpers.people import NOW, ROLES, decided, private, proposed, said, signed, trusted
+from tocsin.config import Command
 from tocsin.inventory import Model, Version
 from tocsin.trust import Purpose
 
@@ -60,7 +60,7 @@ class Attacked(RuleBasedStateMachine):
         model = Model("prod/fraud", self.tier, mode="enforce", automatic=self.automatic, version=VERSIONS)
         revoked: dict[str, Any] = {"dan": {"revoked": NOW + REVOKED_MS}}
         keys = Keyring([trusted(name, **revoked.get(name, {})) for name in ROLES])
-        return Commander([model], keys, Limits())
+        return Commander([model], keys, Command())
 
     def tell(self, decision: Decision) -> None:
         """Tells both commanders, who must agree, and books every order."""

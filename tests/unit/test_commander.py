@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from alerts.budget import Limits
 from alerts.commander import Commander, proposal_of
 from alerts.containment import Cancelled, Notice, Outcome
 from alerts.openc2 import Order
@@ -13,6 +12,7 @@ from alerts.proposal import Proposal
 from alerts.signing import Keyring, digest
 from alerts.statement import Statement
 from tests.helpers.people import NOW, decided, proposed, ring, said, signed, trusted
+from tocsin.config import Command
 from tocsin.inventory import Automatic, Model, Version
 
 MINUTE = 60_000
@@ -20,7 +20,7 @@ MINUTE = 60_000
 
 def commander(tier: int = 2, automatic: Automatic = "none", keys: Keyring | None = None, **parts: object) -> Commander:
     model = Model("prod/fraud", tier, "public", "fraud-eu", "enforce", automatic, **parts)  # type: ignore[arg-type]
-    return Commander([model], keys or ring(), Limits())
+    return Commander([model], keys or ring(), Command())
 
 
 class Told:
@@ -246,12 +246,12 @@ def test_a_person_releases_what_is_in_force() -> None:
 
 def test_a_model_that_is_only_observed_is_so_in_every_order() -> None:
     model = Model("prod/fraud", mode="observe", automatic="callers")
-    [order] = orders(Told(Commander([model], ring(), Limits()))(proposed()))
+    [order] = orders(Told(Commander([model], ring(), Command()))(proposed()))
     assert order.mode == "observe"
 
 
 def test_a_model_nobody_listed_is_neither_ordered_alone_nor_enforced() -> None:
-    tell, proposal = Told(Commander([], ring(), Limits())), proposed()
+    tell, proposal = Told(Commander([], ring(), Command())), proposed()
     assert tell(proposal) == []
     [order] = orders(tell(said("ana", "approve", proposal)))
     assert order.mode == "observe"

@@ -1,0 +1,1 @@
+"""Command: the one process that signs orders. Merges what is proposed and what people say into one order, and folds that."""
