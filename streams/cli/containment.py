@@ -20,7 +20,7 @@ from tocsin.errors import ConfigError
 from tocsin.inventory import Model, name_of
 
 KeyFile = Annotated[
-    Path, typer.Option("--key", envvar="TOCSIN_PERSON_KEY", help="Your own private key, from `tocsin keys new`.")
+    Path | None, typer.Option("--key", envvar="TOCSIN_PERSON_KEY", help="Your own private key, from `tocsin keys new`.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Sign without asking; for scripts.")]
 Reason = Annotated[str, typer.Option(help="Why, for those who read it later.")]
@@ -47,7 +47,7 @@ def proposals(config: ConfigFile = None, as_json: Json = False) -> None:
 
 def approve(
     proposal: Annotated[str, typer.Argument(help="Its id, or how it begins.")],
-    key: KeyFile,
+    key: KeyFile = None,
     reason: Reason = "",
     break_glass: Annotated[bool, typer.Option(help="Take it upon yourself alone; needs a reason, and wakes people.")] = False,
     yes: Yes = False,
@@ -59,7 +59,7 @@ def approve(
 
 def reject(
     proposal: Annotated[str, typer.Argument(help="Its id, or how it begins.")],
-    key: KeyFile,
+    key: KeyFile = None,
     reason: Reason = "",
     yes: Yes = False,
     config: ConfigFile = None,
@@ -71,8 +71,8 @@ def reject(
 def propose(
     measure: Annotated[str, typer.Argument(help="One of the measures on a model: " + ", ".join(get_args(Measure)[2:]) + ".")],
     model: Annotated[str, typer.Argument(help="namespace/name@version.")],
-    key: KeyFile,
     reason: Reason,
+    key: KeyFile = None,
     minutes: Annotated[int, typer.Option(help="How long it should hold.")] = 60,
     yes: Yes = False,
     config: ConfigFile = None,
@@ -86,7 +86,7 @@ def propose(
 
 def release(
     command: Annotated[str, typer.Argument(help="Id of the command, from `tocsin proposals`.")],
-    key: KeyFile,
+    key: KeyFile = None,
     reason: Reason = "",
     yes: Yes = False,
     config: ConfigFile = None,
@@ -95,17 +95,17 @@ def release(
     _say("release", key, yes, config_of(config), {"subject": command, "reason": reason}, f"the end of command {command}")
 
 
-def brake_on(key: KeyFile, reason: Reason = "", config: ConfigFile = None) -> None:
+def brake_on(key: KeyFile = None, reason: Reason = "", config: ConfigFile = None) -> None:
     """Stop every new automatic command, at once; people's approvals still count."""
     _say("brake_on", key, True, config_of(config), {"reason": reason}, "")
 
 
-def brake_off(key: KeyFile, reason: Reason = "", yes: Yes = False, config: ConfigFile = None) -> None:
+def brake_off(key: KeyFile = None, reason: Reason = "", yes: Yes = False, config: ConfigFile = None) -> None:
     """Let policy order again what it may."""
     _say("brake_off", key, yes, config_of(config), {"reason": reason}, "that policy may order again")
 
 
-def _decide(kind: Kind, begins: str, key: Path, yes: bool, config: str | None, parts: dict[str, Any]) -> None:
+def _decide(kind: Kind, begins: str, key: Path | None, yes: bool, config: str | None, parts: dict[str, Any]) -> None:
     settings = config_of(config)
     found = [one for name, one in _memory(settings).pending.items() if name.startswith(begins)]
     if len(found) != 1:
@@ -123,10 +123,12 @@ def _decide(kind: Kind, begins: str, key: Path, yes: bool, config: str | None, p
     _say(kind, key, yes, settings, about, "this")
 
 
-def _say(kind: Kind, key: Path, yes: bool, settings: Config, parts: dict[str, Any], what: str) -> None:
+def _say(kind: Kind, key: Path | None, yes: bool, settings: Config, parts: dict[str, Any], what: str) -> None:
     from streams.command.private_key import read_private_key
     from streams.command.speaking import person_of, speak, statement_of
 
+    if key is None:
+        raise ConfigError("--key: your own private key expected, or TOCSIN_PERSON_KEY; `tocsin keys new` writes one")
     private: Ed25519PrivateKey = read_private_key(key)
     person = person_of(settings, private)
     if not yes:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -15,11 +16,11 @@ from tocsin.errors import ConfigError, Exit, TocsinError
 from tocsin.ids import derive_key
 
 ROLES = ("intake", "worker", "curator")
-"""What `tocsin run` keeps running."""
+"""What `tocsin run` keeps running; and `command`, once it has a key."""
 
 
 def run(config: ConfigFile = None) -> int:
-    """Run intake, worker and curator on this machine and restart whichever ends, until SIGTERM or ctrl-C."""
+    """Run intake, worker, curator and, if it has a key, command on this machine, and restart whichever ends."""
     settings = config_of(config)
     key_of(settings)
     from streams import logs
@@ -31,7 +32,8 @@ def run(config: ConfigFile = None) -> int:
     # -P: a file called models.py in the working directory must not take the place of our package.
     start = (sys.executable, "-P", "-m", "streams.cli")
     given = ("--config", config) if config else ()
-    return supervise([Child(role, (*start, role, *given)) for role in ROLES])
+    roles = (*ROLES, "command") if Path(settings.command.key_file).exists() else ROLES
+    return supervise([Child(role, (*start, role, *given)) for role in roles])
 
 
 def intake(config: ConfigFile = None) -> NoReturn:
