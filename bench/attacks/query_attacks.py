@@ -142,7 +142,7 @@ def boundary(oracle: Oracle, held: Values, rng: np.random.Generator) -> None:
 def _by_toolbox(name: str, options: dict[str, Any], oracle: Oracle, held: Values, rng: np.random.Generator) -> None:
     if not has_toolbox():
         raise ConfigError(
-            f"bench: {name} needs the Adversarial Robustness Toolbox; found none. Install with: pip install -e '.[bench]'"
+            f"bench: {name} needs the Adversarial Robustness Toolbox; found none. Install with: pip install -e '.[dev]'"
         )
     logging.getLogger("art").setLevel(logging.ERROR)
     with warnings.catch_warnings():

@@ -112,7 +112,7 @@ def victim(name: str, seed: int) -> Victim:
         ConfigError: scikit-learn or the set is missing; says what to do.
     """
     if not has_sklearn():
-        raise ConfigError("bench: scikit-learn needed for victims; found none. Install with: pip install -e '.[bench]'")
+        raise ConfigError("bench: scikit-learn needed for victims; found none. Install with: pip install -e '.[dev]'")
     values, classes = SETS[name].load(seed)
     rng = np.random.default_rng([seed, 17])
     order = rng.permutation(len(values))
