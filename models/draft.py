@@ -19,12 +19,16 @@ from models.baseline import FORMAT, Baseline, Quantity, Season, Watched, hash_of
 from models.discount import WINDOW
 from models.fitting import Allowance, Fit, Ground, fitted
 from models.golden_sample import Golden
-from models.quantity import WORDS, columns, label_codes
+from models.joint import MIXES, Joint, signs_of
+from models.joint_fit import PAIRS, build_joint
+from models.quantity import WORDS, columns, features_of, label_codes
 from models.season import bucket_of, choose_season, day_of
+from models.standardise import standard_of
 from tocsin.errors import ConfigError
+from tocsin.rows import Rows
 
 SEED: Final = 20_260_101
-"""Of the envelope's projections: the same golden rows give the same baseline."""
+"""Of the envelope's projections and of mixes: the same golden rows give the same baseline."""
 FLIP_PURITY: Final = 0.98
 """Share of the rows on the right side of a confidence at which the decision is said to flip."""
 NEAR_SHARE: Final = 1 / 32
@@ -34,6 +38,11 @@ MANY_CALLERS: Final = 30
 """Fewer are no sample of all that might call, and every window holds them all: discounted, hardly a row would count ..."""
 MILD: Final = 4.0
 """... so that bursts no stronger than this are left to tempering."""
+
+OTHERS: Final = 5
+"""Quantities that are neither of features nor of several together."""
+MOST_QUANTITIES: Final = 1_024
+"""Counts name cells by 16 bits."""
 
 AllowanceOf = Callable[[Watched], Allowance]
 
@@ -89,7 +98,7 @@ def drafted(golden: Golden, zone: str, origin: str, inherits: Baseline | None = 
         golden: the rows.
         zone: IANA time zone of the people behind the model.
         origin: one line: where the rows came from.
-        inherits: baseline of an earlier version, whose season, features' cells, envelope and rates are taken over.
+        inherits: baseline of an earlier version, whose season, features' cells, envelope, joint and rates are taken over.
 
     Raises:
         ConfigError: there is nothing to watch in the rows.
@@ -101,8 +110,10 @@ def drafted(golden: Golden, zone: str, origin: str, inherits: Baseline | None = 
         features = inherits.features
         envelope, references, taught = inherits.envelope, inherits.references, np.zeros(len(rows), np.bool_)
     else:
-        inherited.pop("envelope", None)
+        inherited = {name: known for name, known in inherited.items() if known.watches in ("feature", "missing")}
         envelope, references, taught = _envelope(golden)
+    joint = inherits.joint if inherits is not None and envelope is inherits.envelope else None
+    joint = joint or _joint(features, rows, envelope)
     boundary = decision_boundary(rows.confidence, label_codes(rows))
     outline = Baseline(
         format=FORMAT,
@@ -114,7 +125,7 @@ def drafted(golden: Golden, zone: str, origin: str, inherits: Baseline | None = 
         callers=golden.callers,
         window=WINDOW,
         season=season,
-        quantities=_outlines(features, envelope is not None),
+        quantities=_outlines(features, envelope is not None, joint),
         labels=_labels(golden),
         rates=golden.rates if inherits is None else inherits.rates or golden.rates,
         boundary=boundary,
@@ -124,6 +135,7 @@ def drafted(golden: Golden, zone: str, origin: str, inherits: Baseline | None = 
         gate=(),
         inherits="" if inherits is None else hash_of(inherits),
         origin=origin,
+        joint=joint,
     )
     values = columns(outline, rows)
     for column, quantity in zip(values, outline.quantities, strict=True):
@@ -180,14 +192,25 @@ def _envelope(golden: Golden) -> tuple[loda.Loda | None, bytes, NDArray[np.bool_
     return built, references, odd
 
 
-def _outlines(features: tuple[str, ...], envelope: bool) -> tuple[Quantity, ...]:
-    wanted: list[tuple[Watched, int]] = [("feature", index) for index in range(len(features))]
-    wanted += [("missing", index) for index in range(len(features))]
-    wanted += [("confidence", -1), ("margin", -1), ("latency", -1), ("label", -1)]
-    wanted += [("envelope", -1)] if envelope else []
+def _joint(features: tuple[str, ...], rows: Rows, envelope: loda.Loda | None) -> Joint | None:
+    """Returns what is watched together, None when nothing is, or when so many features leave no room in counts for more."""
+    if envelope is None or 2 * len(features) + OTHERS + 2 * PAIRS + MIXES > MOST_QUANTITIES:
+        return None
+    return build_joint(features_of(features, rows), features, standard_of(envelope.scales), SEED)
+
+
+def _outlines(features: tuple[str, ...], envelope: bool, joint: Joint | None) -> tuple[Quantity, ...]:
+    wanted: list[tuple[Watched, int, str]] = [("feature", index, name) for index, name in enumerate(features)]
+    wanted += [("missing", index, name) for index, name in enumerate(features)]
+    wanted += [("confidence", -1, ""), ("margin", -1, ""), ("latency", -1, ""), ("label", -1, "")]
+    wanted += [("envelope", -1, "")] if envelope else []
+    if joint is not None:
+        mixes = len(signs_of(joint, len(features)))
+        pairs = [f"{features[pair.first]} {sign} {features[pair.second]}" for pair in joint.pairs for sign in "+-"]
+        wanted += [("projection", place, str(place + 1)) for place in range(mixes)]
+        wanted += [("pair", mixes + place, name) for place, name in enumerate(pairs)]
     return tuple(
-        Quantity(WORDS[watches].format(features[index] if index >= 0 else ""), watches, index, b"", b"", b"", 0.0, b"", b"")
-        for watches, index in wanted
+        Quantity(WORDS[watches].format(word), watches, index, b"", b"", b"", 0.0, b"", b"") for watches, index, word in wanted
     )
 
 
@@ -223,4 +246,4 @@ def _inherited(inherits: Baseline | None) -> dict[str, Quantity]:
     return {quantity.name: quantity for quantity in inherits.quantities if quantity.watches in _OF_TRAFFIC}
 
 
-_OF_TRAFFIC: Final = ("feature", "missing", "envelope")
+_OF_TRAFFIC: Final = ("feature", "missing", "envelope", "pair", "projection")

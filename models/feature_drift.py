@@ -19,7 +19,7 @@ from models.golden_watch import GoldenWatch, watch_of
 
 ID: Final = "feature_drift"
 VERSION: Final = 1
-WATCHES: Final[tuple[Watched, ...]] = ("feature", "missing")
+WATCHES: Final[tuple[Watched, ...]] = ("feature", "missing", "pair", "projection")
 BETS: Final[tuple[Direction, ...]] = ()
 
 
