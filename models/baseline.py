@@ -17,6 +17,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from models.cell_tables import CellTables
+from models.evenness import Evenness
 from models.joint import Joint
 from models.loda import Loda
 from tocsin.codec import pack, unpack
@@ -121,6 +123,8 @@ class Baseline(msgspec.Struct, frozen=True, array_like=True):
         inherits: hash of the baseline whose edges and rates were taken over, "" for none.
         origin: one line: what it was built from.
         joint: which features are watched together, None when there are not two.
+        evenness: how widely golden callers' first questions were spread, None when that tells nothing.
+        cells: the input space in cells and the golden rows in each, None when that tells nothing.
     """
 
     format: int
@@ -143,6 +147,8 @@ class Baseline(msgspec.Struct, frozen=True, array_like=True):
     inherits: str = ""
     origin: str = ""
     joint: Joint | None = None
+    evenness: Evenness | None = None
+    cells: CellTables | None = None
 
     def armed(self, detector: str) -> bool:
         """Returns whether the replay gate let this detector be armed."""

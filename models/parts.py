@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from models import evenness_fit, newcomer_cohort
 from models.baseline import Baseline, Gate
 from models.golden_sample import Golden
 
@@ -33,7 +34,7 @@ class Part(NamedTuple):
     fit: Fit
 
 
-PARTS: Final[tuple[Part, ...]] = ()
+PARTS: Final[tuple[Part, ...]] = (Part("evenness", newcomer_cohort.ID, evenness_fit.fit),)
 """Every part, in the order in which they are fitted: a later one may read an earlier one from the baseline."""
 
 

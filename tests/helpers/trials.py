@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from tests.helpers.cohorts import copied
 from tests.helpers.traffic import join, poisson, rows_at, steady, with_values
 from tocsin.rows import Rows
 
@@ -49,7 +50,15 @@ def everything_at_once() -> Trial:
     return Trial(calm(), with_values(rows, CHANGED, **after), CHANGED)
 
 
-TRIALS: Final[dict[str, Callable[[], Trial]]] = {}
+@cache
+def copying() -> Trial:
+    """Returns three days of customers with habits, on whose last 300 new accounts ask a little of everything."""
+    return Trial(*copied())
+
+
+TRIALS: Final[dict[str, Callable[[], Trial]]] = {
+    "newcomer_cohort": copying,
+}
 """Detector → its own trial; all others stand `everything_at_once`."""
 
 MOST_STATE: Final[dict[str, int]] = {}
