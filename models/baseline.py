@@ -21,6 +21,7 @@ from models.cell_tables import CellTables
 from models.evenness import Evenness
 from models.joint import Joint
 from models.loda import Loda
+from models.paths import Paths
 from tocsin.codec import pack, unpack
 from tocsin.errors import VersionError
 
@@ -125,6 +126,7 @@ class Baseline(msgspec.Struct, frozen=True, array_like=True):
         joint: which features are watched together, None when there are not two.
         evenness: how widely golden callers' first questions were spread, None when that tells nothing.
         cells: the input space in cells and the golden rows in each, None when that tells nothing.
+        paths: how close together the questions of golden callers lie, None when that tells nothing.
     """
 
     format: int
@@ -149,6 +151,7 @@ class Baseline(msgspec.Struct, frozen=True, array_like=True):
     joint: Joint | None = None
     evenness: Evenness | None = None
     cells: CellTables | None = None
+    paths: Paths | None = None
 
     def armed(self, detector: str) -> bool:
         """Returns whether the replay gate let this detector be armed."""
