@@ -140,6 +140,12 @@ class Face:
             found[absent[self.standard.usable].all(axis=0)] = np.nan
         return found
 
+    def p_values(self, found: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Returns each score's p-value: see `p_values` below."""
+        rows = len(self.calibration)
+        p = (1.0 + rows - np.searchsorted(self.calibration, found.astype(np.float32), "left")) / (rows + 1.0)
+        return np.where(np.isnan(found), np.nan, p)
+
 
 @lru_cache(maxsize=256)
 def face_of(loda: Loda) -> Face:
@@ -179,10 +185,7 @@ def p_values(loda: Loda, found: NDArray[np.float64]) -> NDArray[np.float64]:
         loda: frozen.
         found: scores; NaN stays NaN.
     """
-    calibration = face_of(loda).calibration
-    rows = len(calibration)
-    p = (1.0 + rows - np.searchsorted(calibration, found.astype(np.float32), "left")) / (rows + 1.0)
-    return np.where(np.isnan(found), np.nan, p)
+    return face_of(loda).p_values(found)
 
 
 def held_out(rows: int) -> NDArray[np.bool_]:

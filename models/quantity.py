@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models import joint, loda
 from models.baseline import Baseline, Watched
+from models.scored import scores_of
 from tocsin.rows import Rows, category_code
 
 Column = NDArray[np.float32]
@@ -87,7 +88,7 @@ class Layout:
             case "label":
                 return label_codes(rows)
             case "envelope" if self.envelope is not None:
-                return self.envelope.scores(values).astype(np.float32)
+                return scores_of(self.envelope, values).astype(np.float32)
         return np.full(len(rows), np.nan, np.float32)
 
 
