@@ -30,7 +30,7 @@ MAGIC: Final = b"tocsin-baseline\n"
 CELLS: Final = 64
 """Cells per quantity and season bucket; 63 edges between them."""
 
-Watched = Literal["feature", "missing", "confidence", "margin", "latency", "label", "envelope", "pair", "projection"]
+Watched = Literal["feature", "missing", "confidence", "margin", "latency", "label", "envelope", "tail", "pair", "projection"]
 """What of a row a quantity reads."""
 
 

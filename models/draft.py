@@ -21,6 +21,7 @@ from models.fitting import Allowance, Fit, Ground, fitted
 from models.golden_sample import Golden
 from models.joint import MIXES, Joint, signs_of
 from models.joint_fit import PAIRS, build_joint
+from models.loda_fit import build_loda
 from models.quantity import WORDS, columns, features_of, label_codes
 from models.season import bucket_of, choose_season, day_of
 from models.standardise import standard_of
@@ -139,7 +140,7 @@ def drafted(golden: Golden, zone: str, origin: str, inherits: Baseline | None = 
     )
     values = columns(outline, rows)
     for column, quantity in zip(values, outline.quantities, strict=True):
-        if quantity.watches == "envelope":
+        if quantity.watches in ("envelope", "tail"):
             column[taught] = np.nan
     if np.isnan(values).all():
         raise ConfigError(f"golden sample of {rows.model}: features, confidence, latency or labels needed; found none")
@@ -188,7 +189,7 @@ def _envelope(golden: Golden) -> tuple[loda.Loda | None, bytes, NDArray[np.bool_
     odd = (rows.hash >> np.uint64(32) & np.uint64(1)).astype(np.bool_)
     if not 0.25 < odd.mean() < 0.75:
         odd = np.arange(len(rows)) // 256 % 2 == 1
-    built, references = loda.build_loda(rows.values[:, odd], rows.features, SEED)
+    built, references = build_loda(rows.values[:, odd], rows.features, SEED)
     return built, references, odd
 
 
@@ -203,7 +204,7 @@ def _outlines(features: tuple[str, ...], envelope: bool, joint: Joint | None) ->
     wanted: list[tuple[Watched, int, str]] = [("feature", index, name) for index, name in enumerate(features)]
     wanted += [("missing", index, name) for index, name in enumerate(features)]
     wanted += [("confidence", -1, ""), ("margin", -1, ""), ("latency", -1, ""), ("label", -1, "")]
-    wanted += [("envelope", -1, "")] if envelope else []
+    wanted += [("envelope", -1, ""), ("tail", -1, "")] if envelope else []
     if joint is not None:
         mixes = len(signs_of(joint, len(features)))
         pairs = [f"{features[pair.first]} {sign} {features[pair.second]}" for pair in joint.pairs for sign in "+-"]
@@ -246,4 +247,4 @@ def _inherited(inherits: Baseline | None) -> dict[str, Quantity]:
     return {quantity.name: quantity for quantity in inherits.quantities if quantity.watches in _OF_TRAFFIC}
 
 
-_OF_TRAFFIC: Final = ("feature", "missing", "envelope", "pair", "projection")
+_OF_TRAFFIC: Final = ("feature", "missing", "envelope", "tail", "pair", "projection")

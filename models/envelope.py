@@ -2,8 +2,10 @@
 
 Theory. Every model gets strange inputs; a golden share of them is no news. What is news is more: crafted inputs, a new kind
 of customer, a broken feed. How strange a row is, all features together, is its LODA score (`loda.py`), one quantity of the
-baseline. Its counts are weighed by a Shiryaev-Roberts bank in which only those experts bet that say scores rose: all of
-them, or a share of rows beyond the golden 1/64. That scores fell is no reason to wake anyone, and is not paid for.
+baseline; where the strangest sixteenth lies among itself is another, whose uppermost cell is a golden row in a thousand: a
+few inputs that are very strange are hardly more than usual to the first, and stand out there. The counts are weighed by a
+Shiryaev-Roberts bank in which only those experts bet that say scores rose: all of them, or a share of rows beyond the golden
+1/64. That scores fell is no reason to wake anyone, and is not paid for.
 
 No row teaches anything: neither the score nor the golden shares move, however much traffic an attacker supplies. Scouts
 (`envelope_scout.py`) tell of single rows far outside: a finding says which features put them there, who sent them and where
@@ -24,6 +26,7 @@ from models.contrast import share_within
 from models.detector import Seat
 from models.experts import Direction
 from models.golden_watch import GoldenWatch, watch_of
+from models.loda import TAIL
 from models.shiryaev_roberts import Alarm
 from models.strange_rows import NONE, StrangeRows, evidence_of, joined, since, strangest
 from tocsin.codec import pack
@@ -32,10 +35,10 @@ from tocsin.reading import Counts, Evidence, Reading, Reports
 
 ID: Final = "envelope"
 VERSION: Final = 2
-WATCHES: Final[tuple[Watched, ...]] = ("envelope",)
+WATCHES: Final[tuple[Watched, ...]] = ("envelope", "tail")
 BETS: Final[tuple[Direction, ...]] = ("up", "top")
 OUTSIDE: Final = 1 / CELLS
-"""The declared rate: the share of golden rows that counts as outside."""
+"""The declared rate: the share of golden rows that counts as outside; among those of the tail, of the tail."""
 
 
 class _Dump(msgspec.Struct, array_like=True):
@@ -70,7 +73,8 @@ class Envelope:
     def _explained(self, reading: Reading) -> Reading:
         rows = since(self.told, reading.onset_ts)
         evidence = reading.evidence | evidence_of(rows, self.features)
-        return msgspec.structs.replace(reading, evidence=evidence, examples=strangest(self.told, rows) or reading.examples)
+        examples = strangest(self.told, rows) or reading.examples
+        return msgspec.structs.replace(reading, watches=ID, evidence=evidence, examples=examples)
 
     def dump(self) -> bytes:
         """Returns the whole state: equal state is equal bytes."""
@@ -101,8 +105,16 @@ def build(seat: Seat) -> Envelope:
 
 
 def _outside(baseline: Baseline, alarm: Alarm, bucket: int) -> Evidence:
-    """Returns how many golden rows lie outside, and how many did lately."""
-    masses = floats(baseline.quantities[alarm.quantity].masses, -1, CELLS, dtype="<f8")[bucket]
+    """Returns how many golden rows lie outside, and how many did lately.
+
+    In the tail only rows of the tail are seen. That what came beyond its uppermost cell is all that came tells how many the
+    others are.
+    """
+    quantity = baseline.quantities[alarm.quantity]
+    masses = floats(quantity.masses, -1, CELLS, dtype="<f8")[bucket]
     recent = alarm.recent / max(float(alarm.recent.sum()), 1e-9)
-    share = share_within(masses, recent, 1 - OUTSIDE, 1.0)
-    return {"golden_share_outside": round(OUTSIDE, 4), "recent_share_outside": round(share, 4)}
+    golden, share = OUTSIDE, share_within(masses, recent, 1 - OUTSIDE, 1.0)
+    if quantity.watches == "tail":
+        golden *= TAIL
+        share = golden + max(share * TAIL - golden, 0.0) / max(1.0 - share, TAIL)
+    return {"golden_share_outside": float(f"{golden:.3g}"), "recent_share_outside": float(f"{share:.3g}")}

@@ -27,6 +27,7 @@ WORDS: Final[dict[Watched, str]] = {
     "latency": "latency_ms",
     "label": "label",
     "envelope": "envelope",
+    "tail": "envelope tail",
     "pair": "{}",
     "projection": "mix {}",
 }
@@ -89,6 +90,9 @@ class Layout:
                 return label_codes(rows)
             case "envelope" if self.envelope is not None:
                 return scores_of(self.envelope, values).astype(np.float32)
+            case "tail" if self.envelope is not None:
+                found = scores_of(self.envelope, values).astype(np.float32)
+                return np.where(found > self.envelope.tail, found, np.float32(np.nan))
         return np.full(len(rows), np.nan, np.float32)
 
 

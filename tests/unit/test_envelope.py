@@ -9,7 +9,7 @@ from models import envelope
 from models.baseline import Baseline, hash_of
 from models.detector import Seat
 from models.experts import EXPERTS
-from models.golden_watch import GoldenWatch
+from models.envelope import Envelope
 from models.loda import p_values, scores
 from models.shiryaev_roberts import MONTH_S
 from tests.helpers.baselines import baseline_of, weighed
@@ -32,7 +32,7 @@ def baseline() -> Baseline:
     return baseline_of(calm(40_000, 1), watches=("envelope",))
 
 
-def build(baseline: Baseline, alerts_per_month: float = 1.0) -> GoldenWatch:
+def build(baseline: Baseline, alerts_per_month: float = 1.0) -> Envelope:
     return envelope.build(Seat(model=MODEL, baseline=baseline, alerts_per_month=alerts_per_month))
 
 
@@ -74,7 +74,7 @@ def test_inputs_that_are_more_ordinary_than_ever_are_no_alarm(baseline: Baseline
 
 
 def test_only_experts_that_say_scores_rose_bet(baseline: Baseline) -> None:
-    bank = build(baseline).bank
+    bank = build(baseline).watch.bank
     assert {EXPERTS[index].direction for index in bank.experts} == {"up", "top"}
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from river import anomaly
 
-from models.loda import CALIBRATION_ROWS, PROJECTIONS, Loda, build_loda, held_out, p_values, scores
+from models.loda import CALIBRATION_ROWS, PROJECTIONS, Loda, p_values, scores
+from models.loda_fit import build_loda, held_out
 from tests.helpers.packaged import Packaged, packaged
 from tocsin.codec import pack, unpack
 from tocsin.rows import category_code

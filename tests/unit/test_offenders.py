@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.loda import Loda, build_loda, face_of
+from models.loda import Loda, face_of
+from models.loda_fit import build_loda
 from models.offenders import CANDIDATES, NOBODY, offenders
 from tests.helpers.packaged import Packaged, packaged
 
