@@ -6,6 +6,7 @@ every query numbers from FRESH on.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -107,8 +108,9 @@ def population(
     span_s: float,
     mean_calls: float = GOLDEN_CALLS,
     first: int = 0,
+    unequal: float = 1.0,
 ) -> Calls:
-    """Returns about so many calls of clients of these kinds, whose numbers of calls are very unequal (log-normal).
+    """Returns about so many calls of clients of these kinds, whose numbers of calls are unequal (log-normal).
 
     Args:
         victim: answers.
@@ -119,9 +121,11 @@ def population(
         span_s: over which they ask.
         mean_calls: of a client.
         first: number of the first caller.
+        unequal: standard deviation of the logarithm of their numbers of calls; with 0 all ask equally often.
     """
     names, shares = list(kinds), np.array(list(kinds.values()))
-    sizes = np.maximum(rng.lognormal(np.log(mean_calls) - 0.5, 1.0, int(events / mean_calls) + 1).astype(int), 1)
+    drawn = rng.lognormal(np.log(mean_calls) - unequal**2 / 2, unequal, math.ceil(events / mean_calls))
+    sizes = np.maximum(np.rint(drawn).astype(int), 1)
     sizes[-1] += max(events - int(sizes.sum()), 0)
     chosen = [names[kind] for kind in rng.choice(len(names), len(sizes), p=shares / shares.sum()).tolist()]
     unused = np.ones(len(pool), np.bool_)

@@ -29,7 +29,9 @@ from tocsin.errors import ConfigError
 
 PUBLIC: Final = Path(__file__).parents[3] / "shared" / "data" / "adbench"
 DEVELOPMENT: Final = ("mixture", "waveform", "phishing")
-REPORTED: Final = ("magic", "cover", "satellite", "spambase", "manifold", "agrawal", "digits")
+REPORTED: Final = ("magic", "cover", "shuttle", "satellite", "spambase", "manifold", "agrawal", "digits")
+LARGE: Final = ("magic", "cover", "shuttle", "manifold", "agrawal")
+"""Those of `REPORTED` with records enough for thousands of clients."""
 TRAIN: Final = 4_000
 GOLDEN: Final = 30_000
 BENIGN: Final = 120_000
@@ -212,6 +214,7 @@ SETS: Final[dict[str, Source]] = {
     "digits": Source(_digits, trees=False, packaged=True),
     "magic": Source(_public("22_magic.gamma"), trees=True, packaged=False),
     "cover": Source(_public("10_cover", made_classes=True), trees=True, packaged=False),
+    "shuttle": Source(_public("32_shuttle", made_classes=True), trees=False, packaged=False),
     "satellite": Source(_public("30_satellite"), trees=False, packaged=False),
     "spambase": Source(_public("35_SpamBase"), trees=False, packaged=False),
 }

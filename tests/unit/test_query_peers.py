@@ -8,7 +8,7 @@ import pytest
 from bench.detection.peers import Always, Never, Peer
 from bench.detection.peers.blacklight import Blacklight
 from bench.detection.peers.prada import LEAST, Prada
-from bench.detection.peers.stateful_knn import NEIGHBOURS, StatefulKnn
+from bench.detection.peers.stateful_knn import NEIGHBOURS, StatefulKnn, delta_of
 
 RNG = np.random.default_rng(7)
 TRAINING = RNG.normal(size=(1_000, 10)).astype(np.float32)
@@ -41,12 +41,12 @@ def test_prada_judges_each_client_by_itself() -> None:
 
 
 def test_stateful_detection_needs_as_many_queries_as_neighbours_and_one() -> None:
-    assert first_alarm(StatefulKnn(TRAINING), NEAR) == NEIGHBOURS + 1
-    assert first_alarm(StatefulKnn(TRAINING), OTHERS) == 0
+    assert first_alarm(StatefulKnn(delta_of(TRAINING)), NEAR) == NEIGHBOURS + 1
+    assert first_alarm(StatefulKnn(delta_of(TRAINING)), OTHERS) == 0
 
 
 def test_stateful_detection_empties_the_buffer_at_an_alarm() -> None:
-    peer = StatefulKnn(TRAINING)
+    peer = StatefulKnn(delta_of(TRAINING))
     alarms = [n for n, x in enumerate(NEAR, 1) if peer.observe(x, 1, 0)]
     assert alarms[1] - alarms[0] == NEIGHBOURS
 

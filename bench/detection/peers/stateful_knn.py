@@ -25,12 +25,11 @@ class StatefulKnn:
     """All accounts.
 
     Args:
-        training: standardised records (rows, features), from which δ is taken.
+        delta: δ, as from `delta_of`.
     """
 
-    def __init__(self, training: NDArray[np.float32]) -> None:
-        sample = training[:SAMPLE]
-        self.delta = float(np.quantile([_crowding(training, x, skip=1) for x in sample], QUANTILE))
+    def __init__(self, delta: float) -> None:
+        self.delta = delta
         self._buffers: dict[int, list[Point]] = {}
 
     def observe(self, x: Point, caller: int, _label: int) -> bool:
@@ -42,6 +41,11 @@ class StatefulKnn:
         buffer.append(x)
         del buffer[:-BUFFER]
         return crowded
+
+
+def delta_of(training: NDArray[np.float32]) -> float:
+    """Returns δ for standardised training records (rows, features)."""
+    return float(np.quantile([_crowding(training, x, skip=1) for x in training[:SAMPLE]], QUANTILE))
 
 
 def _crowding(points: NDArray[np.float32], x: Point, skip: int = 0) -> float:
