@@ -26,7 +26,9 @@ SLOWER: Final = 2
 """Of the bins, those that begin at the golden median or later; the others are an octave each, ever faster."""
 TIMES: Final = 3.0
 """The share of even newcomers may grow to so many times the golden one: campaigns bring other customers."""
-TOLERATED: Final = (0.03, 0.95)
+LEAST_TOLERATED: Final = 0.03
+MUTE: Final = 0.9
+"""Where more than that must be tolerated, as of batch clients, even ones say nothing at all."""
 SIGMAS: Final = 2.0
 """How far the golden share may lie above what was counted, in standard errors."""
 BLOOM_BITS: Final = 16
@@ -109,7 +111,8 @@ def tolerated_of(callers: Floats, even: Floats) -> Floats:
     centre = (even + SIGMAS**2 / 2) / total
     highest = centre + SIGMAS * np.sqrt(centre * (1.0 - centre) / total)
     expected = (even + 0.5) / (callers + 1.0)
-    tolerated: Floats = np.clip(np.maximum(TIMES * expected, highest), *TOLERATED)
+    tolerated: Floats = np.maximum(np.maximum(TIMES * expected, highest), LEAST_TOLERATED)
+    tolerated[tolerated > MUTE] = 1.0
     return tolerated
 
 

@@ -156,7 +156,9 @@ def mixture(seed: int, features: int = 36, rows: int = 40_000, parts: int = 40) 
     centre = rng.normal(0.0, 1.2, (parts, features))
     part = rng.choice(parts, rows, p=rng.dirichlet(np.full(parts, 0.7)))
     bend = rng.normal(0.0, 0.5, (parts, features, 6))
-    values = centre[part] + np.einsum("rfk,rk->rf", bend[part], rng.normal(size=(rows, 6))) + rng.normal(0, 0.35, (rows, features))
+    values = (
+        centre[part] + np.einsum("rfk,rk->rf", bend[part], rng.normal(size=(rows, 6))) + rng.normal(0, 0.35, (rows, features))
+    )
     third = features // 3
     values[:, -third:] = np.round(values[:, -third:] * 1.5) / 1.5
     values[:, :third] = np.exp(0.7 * values[:, :third])
