@@ -19,8 +19,8 @@ from models.baseline import FORMAT, Baseline, Quantity, Season, Watched, hash_of
 from models.discount import WINDOW
 from models.fitting import Allowance, Fit, Ground, fitted
 from models.golden_sample import Golden
-from models.joint import MIXES, Joint, signs_of
-from models.joint_fit import PAIRS, build_joint
+from models.joint import Joint, signs_of
+from models.joint_fit import MOST_JOINT, build_joint
 from models.loda_fit import build_loda
 from models.quantity import WORDS, columns, features_of, label_codes
 from models.season import bucket_of, choose_season, day_of
@@ -195,7 +195,7 @@ def _envelope(golden: Golden) -> tuple[loda.Loda | None, bytes, NDArray[np.bool_
 
 def _joint(features: tuple[str, ...], rows: Rows, envelope: loda.Loda | None) -> Joint | None:
     """Returns what is watched together, None when nothing is, or when so many features leave no room in counts for more."""
-    if envelope is None or 2 * len(features) + OTHERS + 2 * PAIRS + MIXES > MOST_QUANTITIES:
+    if envelope is None or 2 * len(features) + OTHERS + MOST_JOINT > MOST_QUANTITIES:
         return None
     return build_joint(features_of(features, rows), features, standard_of(envelope.scales), SEED)
 

@@ -20,6 +20,9 @@ from models.joint import MIXES, MOST_MIXED, UNIT, Joint, Pair, Scores
 from models.standardise import Column, Standard
 
 PAIRS: Final = 4
+CATEGORY_PAIRS: Final = 2
+"""Besides the strongest, when these leave out categories: of two values that trade places nothing else tells as clearly."""
+MOST_JOINT: Final = MIXES + 2 * (PAIRS + CATEGORY_PAIRS)
 FIT_ROWS: Final = 16_384
 CODE_ROWS: Final = 50
 """Golden rows below which a category's value has no score of its own."""
@@ -140,14 +143,15 @@ def _with_category(one: _Category, other: _Category) -> Pair:
 
 
 def _tree(candidates: list[Pair]) -> list[Pair]:
-    """Returns the strongest pairs, none of which closes a circle."""
-    candidates.sort(key=lambda pair: (-abs(pair.correlation), pair.first, pair.second))
+    """Returns the strongest pairs, none of which closes a circle, and the strongest ones with a category after them."""
     group: dict[int, int] = {}
     found: list[Pair] = []
-    for pair in candidates:
+    for pair in sorted(candidates, key=lambda pair: (-abs(pair.correlation), pair.first, pair.second)):
         first, second = group.get(pair.first, pair.first), group.get(pair.second, pair.second)
-        if first != second and len(found) < PAIRS:
+        more = pair.scores[0] is not None and pair.correlation > 0 and len(found) < PAIRS + CATEGORY_PAIRS
+        if first != second and (len(found) < PAIRS or more):
             found.append(pair)
+        if first != second:
             group = {feature: second if of == first else of for feature, of in group.items()}
             group |= {pair.first: second, pair.second: second}
     return found

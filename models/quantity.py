@@ -45,7 +45,7 @@ class Layout:
         baseline: whose.
         features: positions of the quantities that read a feature, and the features they read.
         missing: positions of those that read whether one is missing, and the features.
-        joint: positions of those that read several features together, and their places in `Baseline.joint`.
+        several: positions of those that read several features together, and their places in `Baseline.joint`.
         others: positions of the rest, and what they read.
         envelope: decoded once; to look it up by its content would cost a hash of all its categories for every block.
         together: `Baseline.joint`, decoded once as well.
@@ -54,7 +54,7 @@ class Layout:
     baseline: Baseline
     features: tuple[Places, Places]
     missing: tuple[Places, Places]
-    joint: tuple[Places, Places]
+    several: tuple[Places, Places]
     others: tuple[tuple[int, Watched], ...]
     envelope: loda.Face | None
     together: joint.Face | None
@@ -71,7 +71,7 @@ class Layout:
         made[self.features[0]] = values[self.features[1]]
         made[self.missing[0]] = absent[self.missing[1]]
         if self.together is not None:
-            made[self.joint[0]] = self.together.columns(values, absent)[self.joint[1]]
+            made[self.several[0]] = self.together.columns(values, absent)[self.several[1]]
         for position, watches in self.others:
             made[position] = self._column(watches, values, rows)
         return made
