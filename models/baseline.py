@@ -21,6 +21,7 @@ from models.cell_tables import CellTables
 from models.evenness import Evenness
 from models.joint import Joint
 from models.loda import Loda
+from models.margins import Margins
 from models.paths import Paths
 from tocsin.codec import pack, unpack
 from tocsin.errors import VersionError
@@ -151,6 +152,7 @@ class Baseline(msgspec.Struct, frozen=True, array_like=True):
     joint: Joint | None = None
     evenness: Evenness | None = None
     cells: CellTables | None = None
+    margins: Margins | None = None
     paths: Paths | None = None
 
     def armed(self, detector: str) -> bool:

@@ -152,7 +152,7 @@ def steps_of(standardised: Column, signs: Column | None) -> Column:
         standardised: float32 (features used, rows).
         signs: float32 (features used, DIMS), or None.
     """
-    steps = np.rint(standardised.T * np.float32(FINEST))
+    steps: Column = np.rint(standardised.T * np.float32(FINEST))
     if signs is None:
         return steps
     most = np.float32(min(4_096, (1 << 24) // len(signs)))
@@ -162,7 +162,8 @@ def steps_of(standardised: Column, signs: Column | None) -> Column:
 
 def on_grid(steps: Column, per_step: np.float32, edge: np.float32) -> Places:
     """Returns the places of rows in steps, int16 (rows, dimensions)."""
-    return np.clip(np.rint(steps * per_step), -edge, edge).astype(np.int16)
+    placed: Places = np.clip(np.rint(steps * per_step), -edge, edge).astype(np.int16)
+    return placed
 
 
 def edge_of(dims: int) -> np.float32:
@@ -182,7 +183,8 @@ def prints_of(values: Column) -> NDArray[np.uint32]:
         mixed = bits * odd[:, None]
         mixed ^= mixed >> np.uint64(29)
         total = np.add.reduce(mixed * SPREAD, axis=0)
-    return (total >> np.uint64(32)).astype(np.uint32)
+    prints: NDArray[np.uint32] = (total >> np.uint64(32)).astype(np.uint32)
+    return prints
 
 
 def space_of(paths: Paths, baseline: Baseline, standard: Standard) -> Space:
