@@ -11,6 +11,7 @@ from models import (
     confidence_shift,
     disagreement,
     envelope,
+    envelope_scout,
     feature_drift,
     half_space_trees,
     latency_shift,
@@ -18,6 +19,7 @@ from models import (
     newcomer_scout,
     page_hinkley,
     probe_rate,
+    query_path,
 )
 from models.detector import Detector, Entry, Seat
 from models.watched import KINDS
@@ -26,6 +28,10 @@ from tocsin.signal import Kind
 
 def _probe_rate(seat: Seat) -> Detector:
     return probe_rate.ProbeRate(seat.alerts_per_month, seat.shards, seat.baselines)
+
+
+def _query_path(seat: Seat) -> Detector:
+    return query_path.QueryPath(seat.alerts_per_month, seat.shards, seat.baselines)
 
 
 def _adwin(seat: Seat) -> Detector:
@@ -53,6 +59,19 @@ DETECTORS: Final[dict[str, Entry]] = {
         claim="calibrated",
         techniques=("AML.T0040", "AML.T0024.002"),
         share=0.5,
+    ),
+    "query_path": Entry(
+        build=_query_path,
+        version=query_path.VERSION,
+        stage="sense",
+        scope="shard",
+        sees="one caller asks along a path no golden caller took: near itself, near the decision, where golden rows are thin",
+        needs=frozenset({"caller", "features"}),
+        kind=Kind.PROBING,
+        reference="frozen",
+        claim="calibrated",
+        techniques=("AML.T0015", "AML.T0043.001", "AML.T0024.001", "AML.T0040"),
+        share=0.1,
     ),
     "adwin": Entry(
         build=_adwin,
@@ -145,20 +164,22 @@ DETECTORS: Final[dict[str, Entry]] = {
         reference="frozen",
         claim="calibrated",
         techniques=("AML.T0043", "AML.T0015"),
-        share=0.15,
+        share=0.1,
+        scout=envelope_scout.scout,
     ),
     "boundary_probe": Entry(
         build=boundary_probe.build,
         version=boundary_probe.VERSION,
         stage="judge",
         scope="model",
-        sees="questions crowd where the decision flips, from however many accounts",
+        sees="questions crowd, or home in, where the decision flips, from however many accounts, or one asks there alone",
         needs=frozenset({"confidence"}),
         kind=Kind.PROBING,
         reference="frozen",
         claim="calibrated",
         techniques=("AML.T0040", "AML.T0024.002", "AML.T0043"),
-        share=0.15,
+        share=0.1,
+        scout=boundary_probe.scout,
     ),
     "newcomer_cohort": Entry(
         build=newcomer_cohort.build,

@@ -11,6 +11,7 @@ import numpy as np
 
 from tests.helpers.cohorts import copied
 from tests.helpers.traffic import join, poisson, rows_at, steady, with_values
+from tests.helpers.trial_boundary_probe import probed
 from tocsin.rows import Rows
 
 CHANGED: Final = 16_000
@@ -56,8 +57,15 @@ def copying() -> Trial:
     return Trial(*copied())
 
 
+@cache
+def probing() -> Trial:
+    """Returns half an hour of a model with a threshold, at whose end twenty accounts bisect it."""
+    return Trial(*probed())
+
+
 TRIALS: Final[dict[str, Callable[[], Trial]]] = {
     "newcomer_cohort": copying,
+    "boundary_probe": probing,
 }
 """Detector → its own trial; all others stand `everything_at_once`."""
 

@@ -1,0 +1,158 @@
+"""Caller shares: is one caller's share of marked rows more than any golden caller had?
+
+Theory. Some rows are marked: they lie near a decision boundary, or are a training row word for word. Callers differ, so
+the null is composite: each row of an honest caller is marked with probability at most `usual`, the largest share that a
+golden caller showed. For q > usual a row multiplies what is staked by q / usual if it is marked, else by (1-q) /
+(1-usual): an e-value for every caller that keeps the null. Three q share the stakes. Each marked row then stakes for its
+caller what its model's account holds:
+
+    R ← R · e + w        only rows after it bet it, so that being marked earns nothing by itself
+
+and all callers together are read at most once in A seconds by chance (`account.py`). Rows that are not marked need not be
+seen one by one: how many there were between two marked ones is in the caller's numbers (`caller_counts.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, log
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tocsin.codec import pack
+from tocsin.event import Coordinates
+
+MOST_CALLERS: Final = 4_096
+LARGEST: Final = 1e30
+AGAIN_MS: Final = 600_000
+"""A caller that goes on is read again after so long."""
+SHRINK_ROWS: Final = 16.0
+"""A golden caller's share is drawn towards that of all by so many rows: two marked of two say little."""
+MOST_USUAL: Final = 0.5
+"""Where golden callers have a larger share, no share is odd enough to name anybody by."""
+MOST_EXAMPLES: Final = 8
+
+
+class Held(msgspec.Struct, array_like=True):
+    """What is known of one caller.
+
+    Attributes:
+        number: of its last marked row.
+        staked: R by each q, seconds.
+        marked: marked rows since the first.
+        first: its number then.
+        first_ts: when, Unix milliseconds.
+        told_ts: when it was last read, 0 for never.
+        examples: a few marked rows.
+    """
+
+    number: int
+    staked: list[float]
+    marked: int
+    first: int
+    first_ts: int
+    told_ts: int
+    examples: list[Coordinates]
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A caller whose evidence reached the threshold.
+
+    Attributes:
+        held: what is known of it.
+        statistic: mean R, seconds.
+        asked: its rows since its first marked one.
+    """
+
+    held: Held
+    statistic: float
+    asked: int
+
+
+class CallerShares:
+    """Callers with marked rows, of one model; bounded.
+
+    Args:
+        usual: see `usual_share`; from MOST_USUAL on nobody is ever read.
+        threshold: A, seconds.
+    """
+
+    def __init__(self, usual: float, threshold: float) -> None:
+        self.threshold = threshold
+        self._at: dict[int, Held] = {}
+        self._blind = usual >= MOST_USUAL
+        bets = [usual + (1.0 - usual) * part for part in (0.2, 0.5, 0.9)]
+        self._hit = [log(q / usual) for q in bets]
+        self._miss = [log((1.0 - q) / (1.0 - usual)) for q in bets]
+
+    def mark(self, caller: int, number: int, ts: int, seconds: float, at: Coordinates) -> Crossing | None:
+        """Takes note of a marked row; returns a crossing when its caller is to be read.
+
+        Args:
+            caller: hash.
+            number: the row's among its caller's.
+            ts: its time, Unix milliseconds.
+            seconds: to stake once it has been weighed.
+            at: the row.
+        """
+        if self._blind:
+            return None
+        held = self._at.pop(caller, None)
+        if held is None:
+            self._at[caller] = Held(number, [seconds] * len(self._hit), 1, number, ts, 0, [at])
+            self._forget()
+            return None
+        self._at[caller] = held  # now the last one to be forgotten
+        misses = max(number - held.number - 1, 0)
+        held.staked = [
+            min(staked * exp(max(hit + misses * miss, -700.0)), LARGEST)
+            for staked, hit, miss in zip(held.staked, self._hit, self._miss, strict=True)
+        ]
+        statistic = sum(held.staked) / len(held.staked)
+        held.staked = [staked + seconds for staked in held.staked]
+        held.number, held.marked = number, held.marked + 1
+        if len(held.examples) < MOST_EXAMPLES:
+            held.examples.append(at)
+        if statistic < self.threshold or (held.told_ts and ts < held.told_ts + AGAIN_MS):
+            return None
+        held.told_ts = ts
+        return Crossing(held, statistic, number - held.first + 1)
+
+    def _forget(self) -> None:
+        """Makes room: drops the weaker half of the quarter that was not marked for longest."""
+        if len(self._at) <= MOST_CALLERS:
+            return
+        oldest = list(self._at)[: MOST_CALLERS // 4]
+        weakest = sorted(oldest, key=lambda caller: (self._at[caller].told_ts > 0, sum(self._at[caller].staked), caller))
+        for caller in weakest[: MOST_CALLERS // 8]:
+            del self._at[caller]
+
+    def dump(self) -> bytes:
+        """Returns the whole state: equal state is equal bytes."""
+        return pack(list(self._at.items()))
+
+    def load(self, data: bytes) -> None:
+        """Replaces the state.
+
+        Raises:
+            msgspec.DecodeError: it is no state.
+        """
+        self._at = dict(msgspec.msgpack.decode(data, type=list[tuple[int, Held]]))
+
+
+def usual_share(hashes: NDArray[np.uint64], marked: NDArray[np.bool_]) -> float:
+    """Returns the largest share of marked rows that any caller has, each drawn towards that of all callers; in (0, 1).
+
+    Args:
+        hashes: uint64 (rows,), the golden callers'.
+        marked: bool (rows,).
+    """
+    _, which = np.unique(hashes, return_inverse=True)
+    asked, hits = np.bincount(which), np.bincount(which, marked)
+    overall = (float(hits.sum()) + 1.0) / (float(asked.sum()) + 2.0)
+    shares = (hits + SHRINK_ROWS * overall) / (asked + SHRINK_ROWS)
+    return min(max(float(shares.max()), 2.0 * overall), 1.0 - 1e-6)
