@@ -100,6 +100,8 @@ def _apart(finding: Finding) -> str:
 
 
 def _quantity(signal: Signal) -> str:
+    if "relation" in signal.evidence:
+        return f"relation of {signal.evidence.get('inputs', 'inputs')}"
     if signal.evidence.get("frozen_detector", signal.detector) == INPUTS:
         return f"input {signal.watches.removeprefix('=')}"
     return QUANTITIES.get(signal.watches, signal.watches.replace("_", " "))
@@ -124,6 +126,8 @@ def _from_to(lead: Signal, whose: str) -> str:
 
 def _from_golden(lead: Signal, whose: str) -> str:
     """Returns how much it changed against the baseline."""
+    if "relation" in lead.evidence:
+        return f": {lead.evidence['relation']}"
     if lead.watches == "envelope":
         usual, now = fact(lead, "golden_share_outside"), fact(lead, "recent_share_outside")
         if usual is None or now is None:
