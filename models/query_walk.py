@@ -92,7 +92,7 @@ def _together(
     since = np.where(inside, last - quiet_at, callers["since"] + step.counts)
     begins = np.where(inside, np.minimum(quiet_at + 1, last), first)
     fresh = (since > 0) & (inside | (callers["since"] == 0))
-    onset = np.where(fresh, step.ts[begins], callers["onset_ms"])
+    onset = np.where(fresh, step.ts[begins], np.where(since > 0, callers["onset_ms"], 0))
     callers["sums"][which] = sums[last[which]]
     callers["since"][which] = since[which]
     callers["onset_ms"][which] = onset[which]
@@ -114,7 +114,7 @@ def _one_by_one(
         sums = (sums + step.stakes[row]) * step.factors[row]
         level[row], staked[row] = levels(sums[None])[0], sums[STAKED]
         if level[row] <= staked[row] and (rested or not told):
-            since, told = 0, 0
+            since, told, onset_ms = 0, 0, 0
             continue
         onset_ms, since = ts if since == 0 else onset_ms, since + 1
         if level[row] >= threshold:
