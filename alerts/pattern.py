@@ -96,7 +96,7 @@ def _is_push(signal: Signal) -> bool:
 
 
 def _is_apart(signal: Signal) -> bool:
-    return signal.detector == INPUTS and len(joined_by(signal)) > 1
+    return signal.detector == INPUTS and ("relation" in signal.evidence or len(joined_by(signal)) > 1)
 
 
 PATTERNS: Final[tuple[tuple[Pattern, Callable[[Signal], bool]], ...]] = (

@@ -93,9 +93,10 @@ def _push(finding: Finding) -> str:
 def _apart(finding: Finding) -> str:
     lead = finding.lead
     names = listed([name.removeprefix("=") for name in joined_by(lead)])
+    what = lead.evidence.get("relation", f"{names} no longer go together as they used to")
     return (
-        f"{names[:1].upper()}{names[1:]} of {finding.model} no longer go together as they used to, since about "
-        f"{clock_time(lead.onset_ts)}, though none of them has changed as much by itself."
+        f"Of the inputs of {finding.model}, {what}, since about {clock_time(lead.onset_ts)}; none of them has changed as much "
+        "by itself."
     )
 
 
@@ -126,8 +127,6 @@ def _from_to(lead: Signal, whose: str) -> str:
 
 def _from_golden(lead: Signal, whose: str) -> str:
     """Returns how much it changed against the baseline."""
-    if "relation" in lead.evidence:
-        return f": {lead.evidence['relation']}"
     if lead.watches == "envelope":
         usual, now = fact(lead, "golden_share_outside"), fact(lead, "recent_share_outside")
         if usual is None or now is None:

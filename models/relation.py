@@ -36,7 +36,7 @@ def told(baseline: Baseline, index: int) -> str:
     quantity = baseline.quantities[index]
     if quantity.watches == "projection":
         return MIX
-    return " and ".join(_names(baseline, quantity)) if quantity.watches == "pair" else quantity.name
+    return " & ".join(_names(baseline, quantity)) if quantity.watches == "pair" else quantity.name
 
 
 def relation(baseline: Baseline, alarm: Alarm, watched: list[int], bucket: int) -> Evidence:
@@ -54,7 +54,7 @@ def relation(baseline: Baseline, alarm: Alarm, watched: list[int], bucket: int) 
     blamed = _blamed(baseline, alarm, watched)
     names = blamed if len(blamed) > 1 else _names(baseline, quantity)[:BLAMED]
     inputs = f"{', '.join(names[:-1])} and {names[-1]}"
-    says = f"inputs such as {inputs} are together unlike the golden traffic, more than any is alone"
+    says = f"{inputs} and perhaps others relate to each other in another way than before"
     return {"inputs": inputs, "relation": says}
 
 

@@ -39,8 +39,8 @@ COHORT = (
     "client that copies the model under many names."
 )
 APART = (
-    "Amount and country of M no longer go together as they used to, since about T, though none of them has changed as much "
-    "by itself."
+    "Of the inputs of M, amount and country no longer go together as they used to, since about T; none of them has changed as "
+    "much by itself."
 )
 BOUNDARY = (
     "Somebody is probing where M flips its decision since about T; the questions near it come from {}, and whoever asks can "
