@@ -178,9 +178,9 @@ def amid(benign: Calls, attack: Calls, share: float, rng: np.random.Generator, a
     Benign calls that would come after the attack's last are left out.
     """
     between = rng.geometric(share, len(attack)).cumsum() - np.arange(1, len(attack) + 1) + after
-    if between[-1] >= len(benign):
-        raise ValueError(f"amid: {between[-1] + 1} benign calls needed for {len(attack)} at {share}; found {len(benign)}")
-    seconds = benign.seconds[between]
+    if between[-1] + 1 >= len(benign):
+        raise ValueError(f"amid: {between[-1] + 2} benign calls needed for {len(attack)} at {share}; found {len(benign)}")
+    seconds = (benign.seconds[between] + benign.seconds[between + 1]) / 2
     placed = Calls(attack.values, attack.answers, seconds, attack.who, attack.hostile)
     return merged((benign.select(slice(0, int(between[-1]) + 1)), placed))
 

@@ -17,6 +17,7 @@ PARTS: Final[dict[str, str]] = {
     "season": "what hourly cells spare a model whose traffic moves with the hour",
     "drift": "how soon changes are seen, beside River's detectors",
     "envelope": "which single inputs are told from golden ones, beside detectors of River and scikit-learn",
+    "query": "how many questions one attacker can ask, and which honest callers are accused, beside published detectors",
     "scale": "what all detectors together cost and hold, over ordinary callers and ten million new ones",
 }
 """Module of this package → what it measures. Each has `run(quick)`, which yields `Result`s."""
@@ -25,15 +26,16 @@ RESULTS: Final = Path(__file__).parent / "results"
 
 
 def main(
-    part: Annotated[str, typer.Argument(help=f"One of {', '.join(PARTS)}, or all.")],
+    parts: Annotated[list[str], typer.Argument(help=f"Of {', '.join(PARTS)}; or all.")],
     json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
     quick: Annotated[bool, typer.Option(help="Much smaller: shows that it works, its numbers mean little.")] = False,
     save: Annotated[bool, typer.Option(help="Also write the numbers to bench/detection/results/, unless quick.")] = False,
 ) -> None:
-    """Measures one part, or all, and prints the numbers as they come."""
-    if part not in (*PARTS, ALL):
-        raise typer.BadParameter(f"one of {', '.join(PARTS)} or {ALL} expected; found {part}")
-    for name in PARTS if part == ALL else (part,):
+    """Measures these parts and prints their numbers as they come."""
+    names = list(PARTS) if parts == [ALL] else parts
+    if not set(names) <= set(PARTS):
+        raise typer.BadParameter(f"of {', '.join(PARTS)}, or {ALL}, expected; found {' '.join(parts)}")
+    for name in names:
         results: list[Result] = []
         for result in importlib.import_module(f"bench.detection.{name}").run(quick):
             results.append(result)
