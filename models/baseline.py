@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from models.cell_tables import CellTables
 from models.evenness import Evenness
+from models.fingerprints import Fingerprints
 from models.joint import Joint
 from models.loda import Loda
 from models.margins import Margins
@@ -127,7 +128,9 @@ class Baseline(msgspec.Struct, frozen=True, array_like=True):
         joint: which features are watched together, None when there are not two.
         evenness: how widely golden callers' first questions were spread, None when that tells nothing.
         cells: the input space in cells and the golden rows in each, None when that tells nothing.
+        margins: how near to the decision boundary golden rows come, None when that cannot be told.
         paths: how close together the questions of golden callers lie, None when that tells nothing.
+        fingerprints: of training rows, None when nobody named any.
     """
 
     format: int
@@ -154,6 +157,7 @@ class Baseline(msgspec.Struct, frozen=True, array_like=True):
     cells: CellTables | None = None
     margins: Margins | None = None
     paths: Paths | None = None
+    fingerprints: Fingerprints | None = None
 
     def armed(self, detector: str) -> bool:
         """Returns whether the replay gate let this detector be armed."""

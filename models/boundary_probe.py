@@ -101,10 +101,12 @@ class BoundaryProbe:
         found = self._search.weigh(near.distance, near.kind.tolist(), near.far, seconds)
         readings = [] if found is None else [self._searched(reports, near, found)]
         stakes = (seconds / len(near.distance) for _ in near.distance)
-        numbers = zip(near.caller.tolist(), near.number.tolist(), near.ts.tolist(), near.at, stakes, strict=True)
-        for index, number, ts, at, stake in numbers:
-            caller = reports.callers[index]
-            crossing = self._sweep.mark(caller.hash, number, ts, stake, at)
+        numbers = zip(
+            near.caller.tolist(), near.number.tolist(), near.questions(), near.ts.tolist(), stakes, near.at, strict=True
+        )
+        for index, *row in numbers:
+            caller, ts, at = reports.callers[index], row[2], row[4]
+            crossing = self._sweep.mark(caller.hash, *row)
             if crossing is not None:
                 readings.append(self._swept(reports, caller, crossing, at, ts))
         return readings

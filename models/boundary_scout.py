@@ -69,6 +69,11 @@ class Near:
     values: NDArray[np.float32]
     at: list[Coordinates]
 
+    def questions(self) -> list[int]:
+        """Returns what each row asked, as far as its score tells."""
+        found: list[int] = self.distance.view(np.uint32).tolist()
+        return found
+
 
 def near_of(body: bytes, where: str) -> Near:
     """Returns the near rows of a report.

@@ -9,7 +9,8 @@ caller what its model's account holds:
     R ← R · e + w        only rows after it bet it, so that being marked earns nothing by itself
 
 and all callers together are read at most once in A seconds by chance (`account.py`). Rows that are not marked need not be
-seen one by one: how many there were between two marked ones is in the caller's numbers (`caller_counts.py`).
+seen one by one: how many there were between two marked ones is in the caller's numbers (`caller_counts.py`). The same
+question asked again is no second mark: retries, health checks and sensors at rest accuse nobody.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ SHRINK_ROWS: Final = 16.0
 MOST_USUAL: Final = 0.5
 """Where golden callers have a larger share, no share is odd enough to name anybody by."""
 MOST_EXAMPLES: Final = 8
+MOST_ASKED: Final = 32
 
 
 class Held(msgspec.Struct, array_like=True):
@@ -47,6 +49,7 @@ class Held(msgspec.Struct, array_like=True):
         first_ts: when, Unix milliseconds.
         told_ts: when it was last read, 0 for never.
         examples: a few marked rows.
+        asked: what its last marked rows asked, as numbers that tell questions apart, oldest first.
     """
 
     number: int
@@ -56,6 +59,7 @@ class Held(msgspec.Struct, array_like=True):
     first_ts: int
     told_ts: int
     examples: list[Coordinates]
+    asked: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +93,13 @@ class CallerShares:
         self._hit = [log(q / usual) for q in bets]
         self._miss = [log((1.0 - q) / (1.0 - usual)) for q in bets]
 
-    def mark(self, caller: int, number: int, ts: int, seconds: float, at: Coordinates) -> Crossing | None:
+    def mark(self, caller: int, number: int, question: int, ts: int, seconds: float, at: Coordinates) -> Crossing | None:
         """Takes note of a marked row; returns a crossing when its caller is to be read.
 
         Args:
             caller: hash.
             number: the row's among its caller's.
+            question: what it asked, as a number that tells questions apart.
             ts: its time, Unix milliseconds.
             seconds: to stake once it has been weighed.
             at: the row.
@@ -103,10 +108,13 @@ class CallerShares:
             return None
         held = self._at.pop(caller, None)
         if held is None:
-            self._at[caller] = Held(number, [seconds] * len(self._hit), 1, number, ts, 0, [at])
+            self._at[caller] = Held(number, [seconds] * len(self._hit), 1, number, ts, 0, [at], [question])
             self._forget()
             return None
         self._at[caller] = held  # now the last one to be forgotten
+        if question in held.asked:
+            return None
+        held.asked = [*held.asked, question][-MOST_ASKED:]
         misses = max(number - held.number - 1, 0)
         held.staked = [
             min(staked * exp(max(hit + misses * miss, -700.0)), LARGEST)

@@ -111,13 +111,13 @@ def trials_of(baseline: Baseline, rows: Rows, alerts_per_month: float, share: fl
             continue
         near = near_of(report.body, "held-out golden rows")
         stake, kinds = seconds / len(near.distance), near.kind.tolist()
+        columns = (near.caller.tolist(), near.number.tolist(), near.questions(), near.ts.tolist(), near.at)
         spent += seconds
         for level, (search, sweep) in enumerate(zip(searches, sweeps, strict=True)):
             raised[level] += search.weigh(near.distance, kinds, near.far, seconds) is not None
-            for index, number, ts, at in zip(
-                near.caller.tolist(), near.number.tolist(), near.ts.tolist(), near.at, strict=True
-            ):
-                raised[level] += sweep.mark(report.callers[index].hash, number, ts, stake, at) is not None
+            for index, number, question, ts, at in zip(*columns, strict=True):
+                caller = report.callers[index].hash
+                raised[level] += sweep.mark(caller, number, question, ts, stake, at) is not None
         latest = max(int(near.ts.max()), before)
         seconds, before = min((latest - before) / 1_000.0, MOST_SECONDS) * share, latest
     allowed = [spent * level * (SEARCH + SWEEP) / MONTH_S for level in levels]

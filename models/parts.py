@@ -11,7 +11,16 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from models import boundary_probe, evenness_fit, margins_fit, newcomer_cohort, paths_fit, query_path
+from models import (
+    boundary_probe,
+    evenness_fit,
+    fingerprints_fit,
+    margins_fit,
+    membership_probe,
+    newcomer_cohort,
+    paths_fit,
+    query_path,
+)
 from models.baseline import Baseline, Gate
 from models.golden_sample import Golden
 
@@ -38,6 +47,7 @@ PARTS: Final[tuple[Part, ...]] = (
     Part("paths", query_path.ID, paths_fit.fit),
     Part("evenness", newcomer_cohort.ID, evenness_fit.fit),
     Part("margins", boundary_probe.ID, margins_fit.fit),
+    Part("fingerprints", membership_probe.ID, fingerprints_fit.fit),
 )
 """Every part, in the order in which they are fitted: a later one may read an earlier one from the baseline."""
 

@@ -15,6 +15,7 @@ from models import (
     feature_drift,
     half_space_trees,
     latency_shift,
+    membership_probe,
     newcomer_cohort,
     newcomer_scout,
     page_hinkley,
@@ -28,6 +29,10 @@ from tocsin.signal import Kind
 
 def _probe_rate(seat: Seat) -> Detector:
     return probe_rate.ProbeRate(seat.alerts_per_month, seat.shards, seat.baselines)
+
+
+def _membership_probe(seat: Seat) -> Detector:
+    return membership_probe.MembershipProbe(seat.alerts_per_month, seat.shards, seat.baselines)
 
 
 def _query_path(seat: Seat) -> Detector:
@@ -180,6 +185,19 @@ DETECTORS: Final[dict[str, Entry]] = {
         techniques=("AML.T0040", "AML.T0024.002", "AML.T0043"),
         share=0.1,
         scout=boundary_probe.scout,
+    ),
+    "membership_probe": Entry(
+        build=_membership_probe,
+        version=membership_probe.VERSION,
+        stage="sense",
+        scope="shard",
+        sees="one caller asks for training records, word for word, more often than anybody does by chance",
+        needs=frozenset({"caller", "features"}),
+        kind=Kind.PROBING,
+        reference="frozen",
+        claim="calibrated",
+        techniques=("AML.T0024.000",),
+        share=0.05,
     ),
     "newcomer_cohort": Entry(
         build=newcomer_cohort.build,
