@@ -18,6 +18,7 @@ PARTS: Final[dict[str, str]] = {
     "drift": "how soon changes are seen, beside River's detectors",
     "envelope": "which single inputs are told from golden ones, beside detectors of River and scikit-learn",
     "query": "how many questions one attacker can ask, and which honest callers are accused, beside published detectors",
+    "collusion": "the same attacks from an account per question, and benign crowds; who is named, and rightly so",
     "scale": "what all detectors together cost and hold, over ordinary callers and ten million new ones",
 }
 """Module of this package → what it measures. Each has `run(quick)`, which yields `Result`s."""
