@@ -7,7 +7,7 @@ discounted, without confidence or features nothing of the kind is watched, with 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -44,6 +44,9 @@ OTHERS: Final = 5
 """Quantities that are neither of features nor of several together."""
 MOST_QUANTITIES: Final = 1_024
 """Counts name cells by 16 bits."""
+
+LEAST_SIGMAS: Final[dict[Watched, float]] = {"tail": 2.0}
+"""What few golden rows have a value of is known so badly that one standard error is too little to allow for."""
 
 AllowanceOf = Callable[[Watched], Allowance]
 
@@ -88,8 +91,13 @@ class Draft:
             allowance_of: how careful to be with quantities that watch this.
             window: the one they were fitted with.
         """
-        quantities = tuple(fit.under(allowance_of(fit.plain.watches)) for fit in fits)
+        quantities = tuple(fit.under(_careful(fit.plain.watches, allowance_of)) for fit in fits)
         return msgspec.structs.replace(self.outline, quantities=quantities, window=window)
+
+
+def _careful(watches: Watched, allowance_of: AllowanceOf) -> Allowance:
+    allowance = allowance_of(watches)
+    return replace(allowance, sigmas=max(allowance.sigmas, LEAST_SIGMAS.get(watches, 1.0)))
 
 
 def drafted(golden: Golden, zone: str, origin: str, inherits: Baseline | None = None) -> Draft:

@@ -13,6 +13,7 @@ from models.baseline import FORMAT, Baseline, Quantity, Season, Watched, hash_of
 from models.cells import cells_of, padded
 from models.census import Census
 from models.detector import CountsDetector
+from models.draft import LEAST_SIGMAS
 from models.experts import EXPERTS
 from models.loda_fit import build_loda, held_out
 from models.quantity import WORDS, columns
@@ -51,7 +52,7 @@ def baseline_of(
                 quantity.feature,
                 np.stack(edges).astype("<f4").tobytes(),
                 np.stack(masses).astype("<f8").tobytes(),
-                np.array([one.rows for one in cells], "<f8").tobytes(),
+                np.array([one.rows / LEAST_SIGMAS.get(quantity.watches, 1.0) ** 2 for one in cells], "<f8").tobytes(),
                 correlation,
                 ONES,
                 ZEROS,
