@@ -33,6 +33,7 @@ TECHNIQUES: Final[dict[str, Technique]] = {
     "AML.T0020": Technique("Poison Training Data", "AML.TA0006"),
     "AML.T0024": Technique("Exfiltration via AI Inference API", "AML.TA0010"),
     "AML.T0024.000": Technique("Infer Training Data Membership", "AML.TA0010"),
+    "AML.T0024.001": Technique("Invert AI Model", "AML.TA0010"),
     "AML.T0024.002": Technique("Extract AI Model", "AML.TA0010"),
     "AML.T0029": Technique("Denial of AI Service", "AML.TA0011"),
     "AML.T0031": Technique("Erode AI Model Integrity", "AML.TA0011"),

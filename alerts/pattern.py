@@ -34,6 +34,7 @@ class Pattern(StrEnum):
 INPUTS: Final = "feature_drift"
 """Id of the detector that watches what the model is asked, input by input."""
 PATH, COLLUSION, NEWCOMERS, MEMBERSHIP = "query_path", "collusion", "newcomer_cohort", "membership_probe"
+BOUNDARY = "boundary_probe"
 """Ids of detectors whose word is told apart from that of others of its kind."""
 SELF_SIMILARITY, SHARED_TEMPLATE = "self-similarity", "shared template"
 """What `signal` in the evidence says when people and sensors who mean no harm look the same."""
@@ -43,7 +44,8 @@ JOINT: Final = " & "
 
 
 def _is_search(signal: Signal) -> bool:
-    return signal.detector == PATH and signal.caller is not None and fired(signal) != SELF_SIMILARITY
+    """Returns whether a caller is named for more than being like itself."""
+    return signal.detector in (PATH, BOUNDARY) and signal.caller is not None and fired(signal) != SELF_SIMILARITY
 
 
 def _is_variations(signal: Signal) -> bool:

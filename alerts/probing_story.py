@@ -26,6 +26,7 @@ SEARCHES: Final[dict[str, str]] = {
     "label flip": "is searching for where {model} changes its answer, going back and forth across it",
     "margin": "is searching for where {model} changes its answer, asking where it is least sure",
     "envelope": "is trying {model} with inputs such as nobody sent before",
+    "sweep": "is searching for where {model} changes its answer, asking near it far more often than anybody used to",
 }
 """What one caller is doing, by the signal that fired."""
 SEARCH: Final = "is searching for where {model} changes its answer"
@@ -57,7 +58,7 @@ def fast(finding: Finding) -> str:
 
 def search(finding: Finding) -> str:
     """Returns the sentence about one caller that searches the decision boundary, by the signal that fired."""
-    return _of_caller(finding, SEARCHES.get(fired(finding.lead), SEARCH), "")
+    return _of_caller(finding, SEARCHES.get(fired(finding.lead), SEARCH), _learned(finding.lead))
 
 
 def variations(finding: Finding) -> str:
@@ -67,7 +68,7 @@ def variations(finding: Finding) -> str:
 
 def members(finding: Finding) -> str:
     """Returns the sentence about one caller whose questions are training rows."""
-    hits, usual = fact(finding.lead, "hit_share"), fact(finding.lead, "usual_share")
+    hits, usual = fact(finding.lead, "hit_share"), fact(finding.lead, "golden_hit_share")
     much = f", {percent(hits)} of them rows of its training data" if hits is not None else ""
     much += f" where {percent(usual)} would be usual" if much and usual is not None else ""
     return _of_caller(finding, "is asking {model} about rows that it was trained on", much)
@@ -104,12 +105,16 @@ def spread(finding: Finding) -> str:
 
 
 def _learned(signal: Signal) -> str:
-    """Returns where an attacker can have placed the boundary, as far as the evidence says."""
+    """Returns where an attacker can have placed the boundary, as far as the evidence says: in the score, and in an input."""
     low, high, bits = (fact(signal, key) for key in ("interval_low", "interval_high", "bits_learned"))
     if low is None or high is None:
         return ""
     much = f" ({number(round(bits, 1))} bits learned)" if bits is not None else ""
-    return f", and whoever asks can know by now that it lies between {low:.4g} and {high:.4g}{much}"
+    below, above = fact(signal, "feature_low"), fact(signal, "feature_high")
+    where = ""
+    if below is not None and above is not None:
+        where = f", with {signal.evidence.get('feature')} between {below:.4g} and {above:.4g}"
+    return f", and whoever asks can know by now that it lies between {low:.4g} and {high:.4g}{where}{much}"
 
 
 def together(finding: Finding) -> str:
@@ -133,13 +138,22 @@ def template(finding: Finding) -> str:
 
 def newcomers(finding: Finding) -> str:
     """Returns the sentence about new accounts that are more alike than people are."""
-    many = fact(finding.lead, "newcomers")
-    who = f"{number(many)} new accounts" if many is not None else "New accounts"
-    doing = _asks("ask about everything alike", finding)
+    many, even = fact(finding.lead, "newcomers"), fact(finding.lead, "even_newcomers")
+    who = f"{number(even)} of {number(many)} new accounts" if many is not None and even is not None else "Many new accounts"
+    doing = _asks("ask a little of everything", finding)
     return (
         f"{who} of {finding.model} {doing} since about {clock_time(finding.start)}, where customers keep to their habits: it "
-        "may be one client that copies the model under many names."
+        f"may be one client that copies the model under many names{_quota(finding.lead)}."
     )
+
+
+def _quota(signal: Signal) -> str:
+    """Returns the quota that hardly any customer would notice, as far as the evidence says."""
+    asked, hours = fact(signal, "quota_questions"), fact(signal, "quota_hours")
+    if asked is None or hours is None:
+        return ""
+    span = lasting(round(hours * 3_600_000))
+    return f"; hardly any customer would notice a quota of {number(asked)} requests in {span} for newcomers"
 
 
 def _asks(doing: str, finding: Finding) -> str:

@@ -131,7 +131,10 @@ def _from_golden(lead: Signal, whose: str) -> str:
         usual, now = fact(lead, "golden_share_outside"), fact(lead, "recent_share_outside")
         if usual is None or now is None:
             return ""
-        return f": {percent(now)} of the requests lie outside of what it was vouched for, where {percent(usual)} would be usual"
+        outside = (
+            f"{percent(now)} of the requests lie outside of what it was vouched for, where {percent(usual)} would be usual"
+        )
+        return f": {outside}{_blamed(lead)}"
     usual, now = fact(lead, "golden_share"), fact(lead, "recent_share")
     if usual is not None and now is not None:
         what = lead.evidence.get("gained", "the value that gained most")
@@ -141,6 +144,13 @@ def _from_golden(lead: Signal, whose: str) -> str:
         if before is not None and after is not None and before != after:
             return f": {whose.format(words)} went from {_amount(lead.watches, before)} to {_amount(lead.watches, after)}"
     return ""
+
+
+def _blamed(lead: Signal) -> str:
+    """Returns the features that put most requests outside, as far as the evidence says."""
+    told = str(lead.evidence.get("offending_features", "")).split(", ")
+    names = [name for name, _, share in (one.rpartition(" ") for one in told) if name and share[:1].isdigit()]
+    return f", most of them for their {listed([name.removeprefix('=') for name in names])}" if names else ""
 
 
 def _amount(watches: str, value: float) -> str:

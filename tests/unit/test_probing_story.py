@@ -18,6 +18,7 @@ from tocsin.signal import Signal
 
 KEY = "API key acct-8841"
 LEARNED = {"interval_low": 0.49312, "interval_high": 0.5078, "bits_learned": 6.13}
+STRANGE = {"golden_share_outside": 0.0156, "recent_share_outside": 0.31}
 TRAINED = (
     f"{KEY} is asking M about rows that it was trained on: 60 requests in 5 minutes, 31 % of them rows of its training "
     "data where 2 % would be usual."
@@ -35,8 +36,21 @@ TEMPLATE = (
     "went round, and need not be an attack."
 )
 COHORT = (
-    "1,200 new accounts of M ask about everything alike since about T, where customers keep to their habits: it may be one "
-    "client that copies the model under many names."
+    "730 of 1,200 new accounts of M ask a little of everything since about T, where customers keep to their habits: it may be "
+    "one client that copies the model under many names{}."
+)
+QUOTA = "; hardly any customer would notice a quota of 16 requests in 2.5 hours for newcomers"
+SWEPT = (
+    f"{KEY} is searching for where M changes its answer, asking near it far more often than anybody used to: 90 requests in 5 "
+    "minutes, and whoever asks can know by now that it lies between 0.4931 and 0.5078 (6.1 bits learned)."
+)
+MOVED = (
+    "Somebody is probing where M flips its decision since about T; the questions near it come from 200 callers, and whoever "
+    "asks can know by now that it lies between 0.4931 and 0.5078, with amount between 101.5 and 103 (6.1 bits learned)."
+)
+OUTSIDE = (
+    "The strangeness of inputs of M changed at about T: 31 % of the requests lie outside of what it was vouched for, where "
+    "1.6 % would be usual{}."
 )
 APART = (
     "Of the inputs of M, amount and country no longer go together as they used to, since about T; none of them has changed as "
@@ -80,7 +94,27 @@ TOLD = [
     ),
     (
         arriving(),
-        COHORT,
+        COHORT.format(QUOTA),
+    ),
+    (
+        arriving(evidence={"newcomers": 1_200, "even_newcomers": 730}),
+        COHORT.format(""),
+    ),
+    (
+        sweep(evidence=LEARNED | {"distinct_callers": 200, "feature": "amount", "feature_low": 101.5, "feature_high": 103.0}),
+        MOVED,
+    ),
+    (
+        searching("sweep", detector="boundary_probe", count=90, evidence=LEARNED | {"signal": "sweep", "distinct_callers": 1}),
+        SWEPT,
+    ),
+    (
+        golden("envelope", detector="envelope", evidence=STRANGE | {"offending_features": "amount 0.93, =country 0.4"}),
+        OUTSIDE.format(", most of them for their amount and country"),
+    ),
+    (
+        golden("envelope", detector="envelope", evidence=STRANGE | {"offending_features": "none alone"}),
+        OUTSIDE.format(""),
     ),
     (
         sweep(evidence=LEARNED | {"distinct_callers": 200}),
