@@ -127,18 +127,18 @@ class BoundaryProbe:
         return self._reading(reports, None, numbers, evidence, tuple(near.at[-MOST_EXAMPLES:]))
 
     def _swept(self, reports: Reports, caller: Caller, crossing: Crossing, at: Coordinates, ts: int) -> Reading:
-        held, threshold = crossing.held, self._sweep.threshold
+        threshold = self._sweep.threshold
         evidence: Evidence = {
             "signal": "sweep",
             **self._told(crossing.statistic, threshold),
             **self._sightings.learned(self._sightings.of(caller.hash)),
-            "near_rows": held.marked,
+            "near_rows": crossing.marked,
             "asked": crossing.asked,
-            "near_share": round(held.marked / max(crossing.asked, 1), 3),
+            "near_share": round(crossing.marked / max(crossing.asked, 1), 3),
             "largest_golden_near_share": round((self._baseline.margins or NO_MARGINS).usual, 3),
         }
-        numbers = (crossing.statistic, threshold, held.marked, min(held.first_ts, ts), ts)
-        return self._reading(reports, caller, numbers, evidence, tuple(held.examples), at)
+        numbers = (crossing.statistic, threshold, crossing.marked, crossing.first_ts, ts)
+        return self._reading(reports, caller, numbers, evidence, crossing.examples, at)
 
     def _told(self, statistic: float, threshold: float) -> Evidence:
         return {

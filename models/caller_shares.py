@@ -30,8 +30,7 @@ MOST_CALLERS: Final = 4_096
 LARGEST: Final = 1e30
 AGAIN_MS: Final = 600_000
 """A caller that goes on is read again after so long."""
-SHRINK_ROWS: Final = 16.0
-"""A golden caller's share is drawn towards that of all by so many rows: two marked of two say little."""
+DEVIATIONS: Final = 4.0
 MOST_USUAL: Final = 0.5
 """Where golden callers have a larger share, no share is odd enough to name anybody by."""
 MOST_EXAMPLES: Final = 8
@@ -64,17 +63,21 @@ class Held(msgspec.Struct, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """A caller whose evidence reached the threshold.
+    """A caller whose evidence reached the threshold, as it then stood.
 
     Attributes:
-        held: what is known of it.
         statistic: mean R, seconds.
         asked: its rows since its first marked one.
+        marked: those that were marked.
+        first_ts: time of the first, Unix milliseconds.
+        examples: a few of them.
     """
 
-    held: Held
     statistic: float
     asked: int
+    marked: int
+    first_ts: int
+    examples: tuple[Coordinates, ...]
 
 
 class CallerShares:
@@ -128,7 +131,7 @@ class CallerShares:
         if statistic < self.threshold or (held.told_ts and ts < held.told_ts + AGAIN_MS):
             return None
         held.told_ts = ts
-        return Crossing(held, statistic, number - held.first + 1)
+        return Crossing(statistic, number - held.first + 1, held.marked, min(held.first_ts, ts), tuple(held.examples))
 
     def _forget(self) -> None:
         """Makes room: drops the weaker half of the quarter that was not marked for longest."""
@@ -153,14 +156,21 @@ class CallerShares:
 
 
 def usual_share(hashes: NDArray[np.uint64], marked: NDArray[np.bool_]) -> float:
-    """Returns the largest share of marked rows that any caller has, each drawn towards that of all callers; in (0, 1).
+    """Returns the largest share of marked rows that a caller like the golden ones has, in (0, 1).
+
+    Callers' shares have a standard deviation, which two rows of one caller tell by how often both are marked; DEVIATIONS of
+    them above the share of all lies the largest, or where that of a golden caller surely lies.
 
     Args:
         hashes: uint64 (rows,), the golden callers'.
         marked: bool (rows,).
     """
     _, which = np.unique(hashes, return_inverse=True)
-    asked, hits = np.bincount(which), np.bincount(which, marked)
+    asked, hits = np.bincount(which).astype(np.float64), np.bincount(which, marked)
     overall = (float(hits.sum()) + 1.0) / (float(asked.sum()) + 2.0)
-    shares = (hits + SHRINK_ROWS * overall) / (asked + SHRINK_ROWS)
-    return min(max(float(shares.max()), 2.0 * overall), 1.0 - 1e-6)
+    pairs = float((asked * (asked - 1.0)).sum())
+    unsure = overall * (1.0 - overall) * float(np.sqrt(2.0 / max(pairs, 1.0)))
+    both = float((hits * (hits - 1.0)).sum()) / max(pairs, 1.0) - overall**2
+    deviation = float(np.sqrt(max(both, 0.0) + unsure))
+    surely = (hits - DEVIATIONS * np.sqrt(hits)) / asked
+    return min(max(overall + DEVIATIONS * deviation, float(surely.max()), 2.0 * overall), 1.0 - 1e-6)

@@ -146,16 +146,16 @@ class MembershipProbe:
         return watch
 
     def _reading(self, rows: Rows, row: int, crossing: Crossing, watch: Watch, fingerprints: Fingerprints) -> Reading:
-        held, ts = crossing.held, int(rows.ts[row])
+        ts = int(rows.ts[row])
         evidence: Evidence = {
             "signal": "training records",
             "confidence": CONFIDENCE,
             "baseline": watch.baseline[:12],
             "log10_statistic": round(log10(crossing.statistic), 2),
             "log10_threshold": round(log10(self._threshold), 2),
-            "hits": held.marked,
+            "hits": crossing.marked,
             "asked": crossing.asked,
-            "hit_share": round(held.marked / max(crossing.asked, 1), 3),
+            "hit_share": round(crossing.marked / max(crossing.asked, 1), 3),
             "golden_hit_share": round(fingerprints.base, 4),
             "largest_golden_hit_share": round(fingerprints.usual, 4),
         }
@@ -167,12 +167,12 @@ class MembershipProbe:
             caller=rows.caller_of(row),
             at=rows.coordinates(row),
             ts=ts,
-            onset_ts=min(held.first_ts, ts),
+            onset_ts=crossing.first_ts,
             statistic=crossing.statistic,
             threshold=self._threshold,
-            count=held.marked,
+            count=crossing.marked,
             evidence=evidence,
-            examples=tuple(held.examples),
+            examples=crossing.examples,
         )
 
     def dump(self) -> bytes:

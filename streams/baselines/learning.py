@@ -176,7 +176,7 @@ def learn_topic(
     with TemporaryDirectory() as scratch:
         path = Path(scratch) / topic
         capture_topic(config, topic, path)
-        return learn_file(path, config, key, part=part, model=model)
+        return learn_file(path, config, key, part=part, model=model, training=training)
 
 
 def learn_first(

@@ -12,6 +12,7 @@ import numpy as np
 from tests.helpers.cohorts import copied
 from tests.helpers.traffic import join, poisson, rows_at, steady, with_values
 from tests.helpers.trial_boundary_probe import probed
+from tests.helpers.trial_membership_probe import asked_for_training_rows
 from tocsin.rows import Rows
 
 CHANGED: Final = 16_000
@@ -26,11 +27,13 @@ class Trial:
         golden: rows of `tests.helpers.traffic.MODEL` that its baseline is built from.
         rows: of the same model, in time order, that begin after them.
         changed: the first of them that is not calm.
+        training: rows that the model was trained on, if the detector must know.
     """
 
     golden: Rows
     rows: Rows
     changed: int
+    training: Rows | None = None
 
 
 @cache
@@ -63,9 +66,16 @@ def probing() -> Trial:
     return Trial(*probed())
 
 
+@cache
+def membership() -> Trial:
+    """Returns 40 minutes at whose end a caller asks, among other things, what the model was trained on."""
+    return Trial(*asked_for_training_rows(calm()))
+
+
 TRIALS: Final[dict[str, Callable[[], Trial]]] = {
     "newcomer_cohort": copying,
     "boundary_probe": probing,
+    "membership_probe": membership,
 }
 """Detector → its own trial; all others stand `everything_at_once`."""
 
