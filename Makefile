@@ -15,10 +15,10 @@ ARGS ?=
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3.14; do \
 	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 
-.PHONY: help setup demo test lint fmt types law unit chaos bench clean
+.PHONY: help setup demo test lint fmt types law unit chaos bench bench-detection clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv and install the pinned dependencies, once
 
@@ -61,6 +61,9 @@ chaos: $(READY) ## a hundred kills on a real Kafka, then an independent verifier
 
 bench: $(READY) ## cost per event against naive Faust and Quix Streams, both with River
 	$(BIN)/python -m bench $(ARGS)
+
+bench-detection: $(READY) ## what detectors find and what they raise for nothing, beside their peers (hours; ARGS='query --quick' for a part)
+	$(BIN)/python -m bench.detection $(or $(ARGS),all --save)
 
 clean: ## remove what these commands made
 	rm -rf $(VENV) .venv-bench build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .broker

@@ -32,12 +32,15 @@ TECHNIQUES: Final[dict[str, Technique]] = {
     "AML.T0015": Technique("Evade AI Model", "AML.TA0007"),
     "AML.T0020": Technique("Poison Training Data", "AML.TA0006"),
     "AML.T0024": Technique("Exfiltration via AI Inference API", "AML.TA0010"),
+    "AML.T0024.000": Technique("Infer Training Data Membership", "AML.TA0010"),
+    "AML.T0024.001": Technique("Invert AI Model", "AML.TA0010"),
     "AML.T0024.002": Technique("Extract AI Model", "AML.TA0010"),
     "AML.T0029": Technique("Denial of AI Service", "AML.TA0011"),
     "AML.T0031": Technique("Erode AI Model Integrity", "AML.TA0011"),
     "AML.T0034": Technique("Cost Harvesting", "AML.TA0011"),
     "AML.T0040": Technique("AI Model Inference API Access", "AML.TA0000"),
     "AML.T0043": Technique("Craft Adversarial Data", "AML.TA0001"),
+    "AML.T0043.001": Technique("Black-Box Optimization", "AML.TA0001"),
 }
 """A new detector's techniques are added here; a test holds this table against the detectors and against ATLAS."""
 

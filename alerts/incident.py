@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from alerts.pattern import Pattern, explains, pattern_of
+from alerts.pattern import Pattern, explains, fired, pattern_of
 from alerts.severity import Severity, is_sound, severity_of, severity_together, strength
 from tocsin.event import Caller
 from tocsin.signal import Kind, Signal
@@ -64,7 +64,7 @@ class Incident(msgspec.Struct, array_like=True):
         unsaid: of those, how many no finding has reported yet.
         sequence: findings emitted about it.
         milestones: how many of the update times have passed.
-        signals: `detector/quantity` → the latest signal.
+        signals: `detector/quantity`, and which signal fired where a detector has several → the latest signal.
         top: caller hash in hex → its part; at most `MAX_TOP`.
         callers: hashes of all its callers; at most `MAX_COUNTED`.
         examples: rows to look at.
@@ -127,7 +127,7 @@ class Incident(msgspec.Struct, array_like=True):
 
     def _keep(self, signal: Signal) -> None:
         """Keeps the signal in its slot; when there are too many, the weakest of a detector with several makes room."""
-        self.signals[f"{signal.detector}/{signal.watches}"] = signal
+        self.signals["/".join(filter(None, (signal.detector, signal.watches, fired(signal))))] = signal
         if len(self.signals) <= MAX_SIGNALS:
             return
         names = [one.detector for one in self.signals.values()]

@@ -22,7 +22,7 @@ def false_alerts(signal: Signal) -> str:
     if rate == 0 and signal.claim == "bound":
         return "Expected false alerts: none, for this is a fact and not a statistic."
     frozen = signal.reference == "frozen"
-    whose = f"{signal.detector} on {signal.model}" if signal.caller is None else signal.detector
+    whose = _whose(signal)
     if signal.claim == "advisory" or not rate:
         return f"Expected false alerts of {whose}: not known, {_advisory(signal)}."
     if signal.ladder != "armed":
@@ -31,6 +31,15 @@ def false_alerts(signal: Signal) -> str:
             f"is provisional until `tocsin baseline promote {signal.model}` arms it."
         )
     return f"Expected false alerts of {whose}: {KNOWN[signal.claim, frozen].format(odds=a_month(rate))}."
+
+
+def _whose(signal: Signal) -> str:
+    """Returns what the number is about: a detector on a model; all callers of it share one number where it names one."""
+    if signal.caller is None:
+        return f"{signal.detector} on {signal.model}"
+    if signal.reference == "frozen":
+        return f"{signal.detector} on {signal.model}, all callers of this model together"
+    return signal.detector
 
 
 def _advisory(signal: Signal) -> str:

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 from alerts.pattern import Pattern
 from alerts.severity import Severity
 from tocsin.signal import Kind
 
-Action = Literal["throttle", "throttle_model", "annotate"]
-"""`throttle` asks a gateway to slow callers down, `throttle_model` asks people to slow a whole model down or to raise friction
-for newcomers; `annotate` asks nobody to do anything: the finding is the response."""
+Action = Literal["annotate", "newcomer_quota", "throttle", "throttle_model"]
+"""`annotate` asks nobody to do anything: the finding is the response. `newcomer_quota` asks people to let accounts of the last
+days ask less, and concerns nobody else; `throttle` asks a gateway to slow callers down, `throttle_model` asks people to slow a
+whole model down or to raise friction for newcomers."""
+
+LADDER: Final[tuple[Action, ...]] = get_args(Action)
+"""From the mildest to the strongest, by what it does to those who did nothing."""
+
+CEILINGS: Final[dict[Pattern, Action]] = {
+    Pattern.VARIATIONS: "throttle",
+    Pattern.TOGETHER: "throttle_model",
+    Pattern.SPREAD: "throttle_model",
+    Pattern.NEWCOMERS: "newcomer_quota",
+    Pattern.MEMBERS: "annotate",
+    Pattern.TEMPLATE: "annotate",
+}
+"""The strongest play that may answer a pattern, however severe, where the innocent look the same: a sensor's readings vary as
+slowly as a search, a record that goes round is sent by many, nobody in particular cannot be named. Patterns that are not here
+may be answered by whatever a row offers."""
 
 HOUR_S: Final = 3_600
 
@@ -47,6 +63,45 @@ PLAYBOOK: Final[tuple[Play, ...]] = (
         "have in common; then approve the throttle of the whole model, or raise friction for newcomers (identity, quotas).",
     ),
     Play(
+        Kind.PROBING, Pattern.TOGETHER, Severity.MEDIUM, "throttle_model", HOUR_S,
+        "Look at the members that the evidence names first: block none of them by this finding alone, but find out what they "
+        "have in common; then approve the throttle of the whole model, or raise friction for newcomers (identity, quotas).",
+    ),
+    Play(
+        Kind.PROBING, Pattern.NEWCOMERS, Severity.MEDIUM, "newcomer_quota", 24 * HOUR_S,
+        "Open a ticket and approve a quota for accounts of the last days, then find out who opened them; block nobody, for "
+        "no single account has done anything that a customer might not do.",
+    ),
+    Play(
+        Kind.PROBING, Pattern.NEWCOMERS, Severity.INFORMATIONAL, "annotate", 0,
+        "Open a ticket to find out who opened these accounts; block nobody, for no single account has done anything that a "
+        "customer might not do.",
+    ),
+    Play(
+        Kind.PROBING, Pattern.TEMPLATE, Severity.INFORMATIONAL, "annotate", 0,
+        "Look at one of these requests: a link, a form or a test record that went round looks like this; contain nobody for "
+        "it.",
+    ),
+    Play(
+        Kind.PROBING, Pattern.MEMBERS, Severity.INFORMATIONAL, "annotate", 0,
+        "Ask who owns the caller and why it sends training rows, for a test suite or a backfill does so too; this counts only "
+        "together with another finding about the same caller.",
+    ),
+    Play(
+        Kind.PROBING, Pattern.SEARCH, Severity.HIGH, "throttle", 4 * HOUR_S,
+        "Find out who owns the caller; approve the throttle, treat the answers it was given since the onset as learned, and "
+        "revoke the credentials if nobody expects this.",
+    ),
+    Play(
+        Kind.PROBING, Pattern.SEARCH, Severity.MEDIUM, "throttle", HOUR_S,
+        "Find out who owns the caller and what its last question achieved; if nobody expects this, approve the throttle.",
+    ),
+    Play(
+        Kind.PROBING, Pattern.VARIATIONS, Severity.MEDIUM, "throttle", HOUR_S,
+        "Find out who owns the caller: a sensor or a form that sends every keystroke looks the same, so do no more than "
+        "throttle it unless the evidence names another signal or another finding agrees; silence it if it is one.",
+    ),
+    Play(
         Kind.PROBING, None, Severity.HIGH, "throttle", 4 * HOUR_S,
         "Find out who owns the caller; if nobody expects this traffic, approve the throttle and revoke the credentials.",
     ),
@@ -73,6 +128,11 @@ PLAYBOOK: Final[tuple[Play, ...]] = (
         "poisoning looks.",
     ),
     Play(
+        Kind.DRIFT, Pattern.APART, Severity.INFORMATIONAL, "annotate", 0,
+        "Ask whoever joins these inputs whether rows are still matched as they were, and the model's owner whether a new kind "
+        "of customer explains it; contain nobody for it.",
+    ),
+    Play(
         Kind.DRIFT, None, Severity.INFORMATIONAL, "annotate", 0,
         "Ask the model's owner whether a release, a campaign or an upstream change explains it; contain nobody for it.",
     ),
@@ -92,6 +152,7 @@ PLAYBOOK: Final[tuple[Play, ...]] = (
 
 
 def play_for(kind: Kind, pattern: Pattern, severity: Severity) -> Play:
-    """Returns the row for an incident; every kind ends with one for any pattern and severity."""
+    """Returns the row for an incident; every kind ends with one for any pattern and severity that does nothing."""
+    most = LADDER.index(CEILINGS.get(pattern, LADDER[-1]))
     fit = (play for play in PLAYBOOK if play.kind is kind and play.pattern in (None, pattern) and severity >= play.at_least)
-    return next(fit)
+    return next(play for play in fit if LADDER.index(play.action) <= most)

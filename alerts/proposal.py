@@ -91,6 +91,8 @@ def response_to(incident: Incident, *, callers_are_known: bool = False) -> Respo
     play = play_for(incident.kind, incident.pattern(), incident.severity)
     if play.action == "annotate" or incident.silence or incident.verdict or not incident.has_sound_support():
         return None
+    if play.action == "newcomer_quota":
+        return Response(play.action, ())
     if play.action == "throttle_model":
         return None if callers_are_known else Response(play.action, ())
     targets = tuple(sorted(name for name, member in incident.top.items() if member.caller.id_kind != NAMELESS))

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from alerts.pattern import COLLUSION, MEMBERSHIP, SHARED_TEMPLATE, fired
 from tocsin.signal import Kind, Signal
 
 
@@ -31,6 +32,16 @@ USUAL: Final[dict[Kind, Severity]] = {
     Kind.BLIND: Severity.LOW,
 }
 """Of one sound signal with nothing that raises or lowers it."""
+
+CAPS: Final[dict[tuple[str, str], Severity]] = {
+    (MEMBERSHIP, ""): Severity.LOW,
+    (COLLUSION, SHARED_TEMPLATE): Severity.MEDIUM,
+}
+"""(detector, signal of its evidence) → the most that it is worth by itself, however sound, strong and lasting.
+
+That a caller asks about training rows is a weak hint, for their owners do; it counts once another detector names the same
+caller. A record that goes round is worth a look and no alarm at night, even if it goes on for days.
+"""
 
 MANY_EVENTS: Final = 300
 """So many answers to one caller since onset are enough to place a decision threshold."""
@@ -83,11 +94,18 @@ def severity_of(signal: Signal) -> Severity:
         return Severity.INFORMATIONAL
     if not is_sound(signal):
         return Severity.LOW
+    if cap := cap_of(signal):
+        return min(cap, USUAL[signal.kind])
     if signal.kind is Kind.PROBING and _is_strong(signal):
         return Severity.HIGH
     if signal.kind is Kind.BLIND and "lost" in signal.evidence:
         return Severity.MEDIUM
     return USUAL[signal.kind]
+
+
+def cap_of(signal: Signal) -> Severity | None:
+    """Returns the most that a signal is worth by itself, or None when nothing caps it."""
+    return CAPS.get((signal.detector, fired(signal)), CAPS.get((signal.detector, "")))
 
 
 def strength(signal: Signal) -> float:
@@ -118,10 +136,16 @@ def severity_together(signals: Collection[Signal], *, is_crowd: bool, since: int
     sound = [signal for signal in signals if is_sound(signal)]
     if highest <= Severity.LOW or not sound:
         return highest
-    kind, times, lasting_ms = sound[0].kind, max(map(strength, sound)), max(signal.ts for signal in sound) - since
-    rises = [rise for rise in RISES if rise.kind is kind and sound[0].caller is None]
+    rises = [rise for rise in RISES if rise.kind is sound[0].kind and sound[0].caller is None]
     if rises:
-        fit = [rise.severity for rise in rises if times >= rise.times and lasting_ms >= rise.lasting_ms]
-        return max([highest, *fit])
-    raised = highest + (len({signal.detector for signal in sound if severity_of(signal) > Severity.LOW}) > 1) + is_crowd
+        return max([highest, *_risen([signal for signal in sound if not cap_of(signal)], rises, since)])
+    agreeing = {signal.detector for signal in sound if severity_of(signal) > Severity.LOW or cap_of(signal)}
+    raised = highest + (len(agreeing) > 1) + is_crowd
     return Severity(min(raised, Severity.CRITICAL if is_crowd else Severity.HIGH))
+
+
+def _risen(signals: Collection[Signal], rises: Collection[Rise], since: int) -> list[Severity]:
+    """Returns what these signals of a model are raised to by their strength and by how long they have gone on."""
+    times = max(map(strength, signals), default=0.0)
+    lasting_ms = max((signal.ts for signal in signals), default=since) - since
+    return [rise.severity for rise in rises if times >= rise.times and lasting_ms >= rise.lasting_ms]

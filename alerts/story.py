@@ -9,19 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from alerts.finding import Actor, Finding
-from alerts.pattern import INPUTS, Pattern, fact
-from alerts.words import clock_time, lasting, listed, number, percent
+from alerts import probing_story
+from alerts.finding import Finding
+from alerts.pattern import INPUTS, Pattern, fact, joined_by
+from alerts.words import clock_time, listed, number, percent
 from tocsin.signal import Kind, Signal
-
-ID_WORDS: Final[dict[str, str]] = {
-    "api_key_hash": "API key",
-    "user": "User",
-    "service": "Service",
-    "ip": "IP address",
-    "unknown": "Caller",
-}
-"""What to call a caller, by what it was counted by."""
 
 QUANTITIES: Final[dict[str, str]] = {
     "latency_ms": "latency",
@@ -57,47 +49,6 @@ def what_happened(finding: Finding) -> str:
     tell = _PATTERNS.get(finding.pattern, _SENTENCES[finding.kind])
     sentence = tell(finding)
     return f"Closed ({finding.because}): {sentence}" if finding.activity == "close" else sentence
-
-
-def caller_name(actor: Actor) -> str:
-    """Returns e.g. `API key 9f2c…`, `User hmac:…`."""
-    return f"{ID_WORDS.get(actor.id_kind, 'Caller')} {actor.name}"
-
-
-def _probing(finding: Finding) -> str:
-    past = finding.activity == "close"
-    if finding.is_group:
-        verb = "were" if past else "are"
-        return (
-            f"Besides the callers reported one by one, {number(finding.actors_total)} more {verb} probing {finding.model} at "
-            f"the same time since {clock_time(finding.start)}, {_top(finding)}."
-        )
-    actor = finding.actors[0]
-    verb = "was" if past else "is"
-    return f"{caller_name(actor)} {verb} probing {finding.model}: {_pace(finding.lead)}."
-
-
-def _top(finding: Finding) -> str:
-    first = finding.actors[0]
-    share = f", {percent(first.share)} of the model's traffic" if first.share is not None else ""
-    return f"the busiest being {first.name} with {number(first.count)} requests{share}"
-
-
-def _pace(signal: Signal) -> str:
-    """Returns how much the caller asked since onset, and how much would be usual, as far as the evidence says."""
-    much = f"{number(signal.count)} requests in {lasting(signal.ts - signal.onset_ts)}"
-    usual = fact(signal, "usual_per_min")
-    return much if usual is None else f"{much}, where {number(usual * 60)} an hour would be usual"
-
-
-def _spread(finding: Finding) -> str:
-    near = fact(finding.lead, "recent_share_in_lowest_golden_quarter")
-    much = f": {percent(near)} of its doubtful answers lie as near to it as 25 % used to" if near is not None else ""
-    verb = "was" if finding.activity == "close" else "is"
-    return (
-        f"Somebody {verb} probing where {finding.model} flips its decision since about {clock_time(finding.start)}{much}; no "
-        "caller stands out, so it may be many accounts together."
-    )
 
 
 def _change(finding: Finding) -> str:
@@ -139,7 +90,19 @@ def _push(finding: Finding) -> str:
     )
 
 
+def _apart(finding: Finding) -> str:
+    lead = finding.lead
+    names = listed([name.removeprefix("=") for name in joined_by(lead)])
+    what = lead.evidence.get("relation", f"{names} no longer go together as they used to")
+    return (
+        f"Of the inputs of {finding.model}, {what}, since about {clock_time(lead.onset_ts)}; none of them has changed as much "
+        "by itself."
+    )
+
+
 def _quantity(signal: Signal) -> str:
+    if "relation" in signal.evidence:
+        return f"relation of {signal.evidence.get('inputs', 'inputs')}"
     if signal.evidence.get("frozen_detector", signal.detector) == INPUTS:
         return f"input {signal.watches.removeprefix('=')}"
     return QUANTITIES.get(signal.watches, signal.watches.replace("_", " "))
@@ -168,7 +131,10 @@ def _from_golden(lead: Signal, whose: str) -> str:
         usual, now = fact(lead, "golden_share_outside"), fact(lead, "recent_share_outside")
         if usual is None or now is None:
             return ""
-        return f": {percent(now)} of the requests lie outside of what it was vouched for, where {percent(usual)} would be usual"
+        outside = (
+            f"{percent(now)} of the requests lie outside of what it was vouched for, where {percent(usual)} would be usual"
+        )
+        return f": {outside}{_blamed(lead)}"
     usual, now = fact(lead, "golden_share"), fact(lead, "recent_share")
     if usual is not None and now is not None:
         what = lead.evidence.get("gained", "the value that gained most")
@@ -178,6 +144,13 @@ def _from_golden(lead: Signal, whose: str) -> str:
         if before is not None and after is not None and before != after:
             return f": {whose.format(words)} went from {_amount(lead.watches, before)} to {_amount(lead.watches, after)}"
     return ""
+
+
+def _blamed(lead: Signal) -> str:
+    """Returns the features that put most requests outside, as far as the evidence says."""
+    told = str(lead.evidence.get("offending_features", "")).split(", ")
+    names = [name for name, _, share in (one.rpartition(" ") for one in told) if name and share[:1].isdigit()]
+    return f", most of them for their {listed([name.removeprefix('=') for name in names])}" if names else ""
 
 
 def _amount(watches: str, value: float) -> str:
@@ -204,15 +177,22 @@ def _blind(finding: Finding) -> str:
 
 
 _SENTENCES: Final[dict[Kind, Callable[[Finding], str]]] = {
-    Kind.PROBING: _probing,
+    Kind.PROBING: probing_story.fast,
     Kind.DRIFT: _change,
     Kind.FAULT: _change,
     Kind.BLIND: _blind,
 }
 _PATTERNS: Final[dict[Pattern, Callable[[Finding], str]]] = {
-    Pattern.SPREAD: _spread,
+    Pattern.SEARCH: probing_story.search,
+    Pattern.VARIATIONS: probing_story.variations,
+    Pattern.MEMBERS: probing_story.members,
+    Pattern.TOGETHER: probing_story.together,
+    Pattern.SPREAD: probing_story.spread,
+    Pattern.NEWCOMERS: probing_story.newcomers,
+    Pattern.TEMPLATE: probing_story.template,
     Pattern.UNIT: _unit,
     Pattern.GAP: _gap,
     Pattern.PUSH: _push,
+    Pattern.APART: _apart,
 }
 """Sentences that say more than the kind's, where the evidence looks like something."""

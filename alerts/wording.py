@@ -24,6 +24,13 @@ TOLD: Final = ("baseline", "direction", "log10_statistic", "log10_threshold", "e
 """Evidence that the sentence says in its own words, so it is not listed again."""
 
 
+ASKED: Final[dict[str, str]] = {
+    "newcomer_quota": "a quota for newcomers of {model}",
+    "throttle_model": "slow the whole of {model} down, or its newcomers,",
+}
+"""What a proposal without targets asks for."""
+
+
 def because_quiet(quiet_ms: int) -> str:
     """Returns why an incident closes by itself."""
     return f"no new signal for {lasting(quiet_ms)}"
@@ -108,7 +115,7 @@ def proposed(finding: Finding) -> str:
         names = [target.caller for target in proposal.targets[:3]]
         more = len(proposal.targets) - len(names)
         whom = ", ".join(names) + (f" and {number(more)} more" if more else "")
-        what = f"{proposal.action} {whom}" if names else f"slow the whole of {proposal.model} down, or its newcomers,"
+        what = f"{proposal.action} {whom}" if names else ASKED[proposal.action].format(model=proposal.model)
         return f"Proposed, not yet approved: {what} for {lasting(proposal.ttl_s * 1_000)} (proposal {proposal.id})."
     if not finding.proposal_id or finding.activity == "close":
         return ""

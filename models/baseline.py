@@ -17,7 +17,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from models.cell_tables import CellTables
+from models.evenness import Evenness
+from models.fingerprints import Fingerprints
+from models.joint import Joint
 from models.loda import Loda
+from models.margins import Margins
+from models.paths import Paths
 from tocsin.codec import pack, unpack
 from tocsin.errors import VersionError
 
@@ -26,7 +32,7 @@ MAGIC: Final = b"tocsin-baseline\n"
 CELLS: Final = 64
 """Cells per quantity and season bucket; 63 edges between them."""
 
-Watched = Literal["feature", "missing", "confidence", "margin", "latency", "label", "envelope"]
+Watched = Literal["feature", "missing", "confidence", "margin", "latency", "label", "envelope", "tail", "pair", "projection"]
 """What of a row a quantity reads."""
 
 
@@ -55,7 +61,7 @@ class Quantity(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         name: for people: `amount`, `missing amount`, `confidence`, `latency_ms`, `label`, `envelope`.
         watches: what it reads.
-        feature: index into `Baseline.features`, -1 when it reads none.
+        feature: index into `Baseline.features`, -1 when it reads none; of a pair or a projection, its place in `joint`.
         edges: float32 (buckets, 63), rising, padded with +inf; a value's cell is the number of edges ≤ it. A value that
             many rows share is a cell of its own: between it and the next float32.
         masses: float64 (buckets, 64): share of the golden rows, smoothed; sums to 1 per bucket, 0 for cells that do not exist.
@@ -119,6 +125,12 @@ class Baseline(msgspec.Struct, frozen=True, array_like=True):
         gate: per detector.
         inherits: hash of the baseline whose edges and rates were taken over, "" for none.
         origin: one line: what it was built from.
+        joint: which features are watched together, None when there are not two.
+        evenness: how widely golden callers' first questions were spread, None when that tells nothing.
+        cells: the input space in cells and the golden rows in each, None when that tells nothing.
+        margins: how near to the decision boundary golden rows come, None when that cannot be told.
+        paths: how close together the questions of golden callers lie, None when that tells nothing.
+        fingerprints: of training rows, None when nobody named any.
     """
 
     format: int
@@ -140,6 +152,12 @@ class Baseline(msgspec.Struct, frozen=True, array_like=True):
     gate: tuple[Gate, ...]
     inherits: str = ""
     origin: str = ""
+    joint: Joint | None = None
+    evenness: Evenness | None = None
+    cells: CellTables | None = None
+    margins: Margins | None = None
+    paths: Paths | None = None
+    fingerprints: Fingerprints | None = None
 
     def armed(self, detector: str) -> bool:
         """Returns whether the replay gate let this detector be armed."""

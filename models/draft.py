@@ -7,7 +7,7 @@ discounted, without confidence or features nothing of the kind is watched, with 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -19,12 +19,17 @@ from models.baseline import FORMAT, Baseline, Quantity, Season, Watched, hash_of
 from models.discount import WINDOW
 from models.fitting import Allowance, Fit, Ground, fitted
 from models.golden_sample import Golden
-from models.quantity import WORDS, columns, label_codes
+from models.joint import Joint, signs_of
+from models.joint_fit import MOST_JOINT, build_joint
+from models.loda_fit import build_loda
+from models.quantity import WORDS, columns, features_of, label_codes
 from models.season import bucket_of, choose_season, day_of
+from models.standardise import standard_of
 from tocsin.errors import ConfigError
+from tocsin.rows import Rows
 
 SEED: Final = 20_260_101
-"""Of the envelope's projections: the same golden rows give the same baseline."""
+"""Of the envelope's projections and of mixes: the same golden rows give the same baseline."""
 FLIP_PURITY: Final = 0.98
 """Share of the rows on the right side of a confidence at which the decision is said to flip."""
 NEAR_SHARE: Final = 1 / 32
@@ -34,6 +39,14 @@ MANY_CALLERS: Final = 30
 """Fewer are no sample of all that might call, and every window holds them all: discounted, hardly a row would count ..."""
 MILD: Final = 4.0
 """... so that bursts no stronger than this are left to tempering."""
+
+OTHERS: Final = 5
+"""Quantities that are neither of features nor of several together."""
+MOST_QUANTITIES: Final = 1_024
+"""Counts name cells by 16 bits."""
+
+LEAST_SIGMAS: Final[dict[Watched, float]] = {"tail": 2.0}
+"""What few golden rows have a value of is known so badly that one standard error is too little to allow for."""
 
 AllowanceOf = Callable[[Watched], Allowance]
 
@@ -78,8 +91,13 @@ class Draft:
             allowance_of: how careful to be with quantities that watch this.
             window: the one they were fitted with.
         """
-        quantities = tuple(fit.under(allowance_of(fit.plain.watches)) for fit in fits)
+        quantities = tuple(fit.under(_careful(fit.plain.watches, allowance_of)) for fit in fits)
         return msgspec.structs.replace(self.outline, quantities=quantities, window=window)
+
+
+def _careful(watches: Watched, allowance_of: AllowanceOf) -> Allowance:
+    allowance = allowance_of(watches)
+    return replace(allowance, sigmas=max(allowance.sigmas, LEAST_SIGMAS.get(watches, 1.0)))
 
 
 def drafted(golden: Golden, zone: str, origin: str, inherits: Baseline | None = None) -> Draft:
@@ -89,7 +107,7 @@ def drafted(golden: Golden, zone: str, origin: str, inherits: Baseline | None = 
         golden: the rows.
         zone: IANA time zone of the people behind the model.
         origin: one line: where the rows came from.
-        inherits: baseline of an earlier version, whose season, features' cells, envelope and rates are taken over.
+        inherits: baseline of an earlier version, whose season, features' cells, envelope, joint and rates are taken over.
 
     Raises:
         ConfigError: there is nothing to watch in the rows.
@@ -101,8 +119,10 @@ def drafted(golden: Golden, zone: str, origin: str, inherits: Baseline | None = 
         features = inherits.features
         envelope, references, taught = inherits.envelope, inherits.references, np.zeros(len(rows), np.bool_)
     else:
-        inherited.pop("envelope", None)
+        inherited = {name: known for name, known in inherited.items() if known.watches in ("feature", "missing")}
         envelope, references, taught = _envelope(golden)
+    joint = inherits.joint if inherits is not None and envelope is inherits.envelope else None
+    joint = joint or _joint(features, rows, envelope)
     boundary = decision_boundary(rows.confidence, label_codes(rows))
     outline = Baseline(
         format=FORMAT,
@@ -114,7 +134,7 @@ def drafted(golden: Golden, zone: str, origin: str, inherits: Baseline | None = 
         callers=golden.callers,
         window=WINDOW,
         season=season,
-        quantities=_outlines(features, envelope is not None),
+        quantities=_outlines(features, envelope is not None, joint),
         labels=_labels(golden),
         rates=golden.rates if inherits is None else inherits.rates or golden.rates,
         boundary=boundary,
@@ -124,10 +144,11 @@ def drafted(golden: Golden, zone: str, origin: str, inherits: Baseline | None = 
         gate=(),
         inherits="" if inherits is None else hash_of(inherits),
         origin=origin,
+        joint=joint,
     )
     values = columns(outline, rows)
     for column, quantity in zip(values, outline.quantities, strict=True):
-        if quantity.watches == "envelope":
+        if quantity.watches in ("envelope", "tail"):
             column[taught] = np.nan
     if np.isnan(values).all():
         raise ConfigError(f"golden sample of {rows.model}: features, confidence, latency or labels needed; found none")
@@ -176,18 +197,29 @@ def _envelope(golden: Golden) -> tuple[loda.Loda | None, bytes, NDArray[np.bool_
     odd = (rows.hash >> np.uint64(32) & np.uint64(1)).astype(np.bool_)
     if not 0.25 < odd.mean() < 0.75:
         odd = np.arange(len(rows)) // 256 % 2 == 1
-    built, references = loda.build_loda(rows.values[:, odd], rows.features, SEED)
+    built, references = build_loda(rows.values[:, odd], rows.features, SEED)
     return built, references, odd
 
 
-def _outlines(features: tuple[str, ...], envelope: bool) -> tuple[Quantity, ...]:
-    wanted: list[tuple[Watched, int]] = [("feature", index) for index in range(len(features))]
-    wanted += [("missing", index) for index in range(len(features))]
-    wanted += [("confidence", -1), ("margin", -1), ("latency", -1), ("label", -1)]
-    wanted += [("envelope", -1)] if envelope else []
+def _joint(features: tuple[str, ...], rows: Rows, envelope: loda.Loda | None) -> Joint | None:
+    """Returns what is watched together, None when nothing is, or when so many features leave no room in counts for more."""
+    if envelope is None or 2 * len(features) + OTHERS + MOST_JOINT > MOST_QUANTITIES:
+        return None
+    return build_joint(features_of(features, rows), features, standard_of(envelope.scales), SEED)
+
+
+def _outlines(features: tuple[str, ...], envelope: bool, joint: Joint | None) -> tuple[Quantity, ...]:
+    wanted: list[tuple[Watched, int, str]] = [("feature", index, name) for index, name in enumerate(features)]
+    wanted += [("missing", index, name) for index, name in enumerate(features)]
+    wanted += [("confidence", -1, ""), ("margin", -1, ""), ("latency", -1, ""), ("label", -1, "")]
+    wanted += [("envelope", -1, ""), ("tail", -1, "")] if envelope else []
+    if joint is not None:
+        mixes = len(signs_of(joint, len(features)))
+        pairs = [f"{features[pair.first]} {sign} {features[pair.second]}" for pair in joint.pairs for sign in "+-"]
+        wanted += [("projection", place, str(place + 1)) for place in range(mixes)]
+        wanted += [("pair", mixes + place, name) for place, name in enumerate(pairs)]
     return tuple(
-        Quantity(WORDS[watches].format(features[index] if index >= 0 else ""), watches, index, b"", b"", b"", 0.0, b"", b"")
-        for watches, index in wanted
+        Quantity(WORDS[watches].format(word), watches, index, b"", b"", b"", 0.0, b"", b"") for watches, index, word in wanted
     )
 
 
@@ -223,4 +255,4 @@ def _inherited(inherits: Baseline | None) -> dict[str, Quantity]:
     return {quantity.name: quantity for quantity in inherits.quantities if quantity.watches in _OF_TRAFFIC}
 
 
-_OF_TRAFFIC: Final = ("feature", "missing", "envelope")
+_OF_TRAFFIC: Final = ("feature", "missing", "envelope", "tail", "pair", "projection")

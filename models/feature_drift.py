@@ -1,11 +1,12 @@
 """Feature drift: the model is asked about other inputs than in its golden traffic.
 
 Theory. A model answers well where it was trained, and its inputs wander for three reasons: the world changes (a sale), a
-pipeline breaks (a unit, a default, a field that goes missing), or somebody shapes them. All three show in the marginal
+pipeline breaks (a unit, a default, a field that goes missing), or somebody shapes them. All three mostly show in the marginal
 distribution of some feature, a whole shift or a small share of odd rows alike, so each feature and each "missing feature"
-is one quantity of a Shiryaev-Roberts bank (`shiryaev_roberts.py`). The finding names the feature, the direction and since
-when; whether it is an attack is for correlation with other signals to say. Changes that leave every marginal alone are not
-seen here.
+is one quantity of a Shiryaev-Roberts bank (`shiryaev_roberts.py`). What leaves every marginal alone, such as a join that
+mixes up its rows, changes how features go together: the sums and differences of some pairs and the mixes of many features
+are quantities as well (`joint.py`). The finding names the feature or features, what became of them and since when; whether
+it is an attack is for correlation with other signals to say.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from models.golden_watch import GoldenWatch, watch_of
 
 ID: Final = "feature_drift"
 VERSION: Final = 1
-WATCHES: Final[tuple[Watched, ...]] = ("feature", "missing")
+WATCHES: Final[tuple[Watched, ...]] = ("feature", "missing", "pair", "projection")
 BETS: Final[tuple[Direction, ...]] = ()
 
 

@@ -24,6 +24,8 @@ from models.draft import Draft
 from models.experts import EXPERTS, Direction
 from models.fitting import Allowance, Fit
 from models.golden_sample import LEAST_ROWS, WINDOWS, Golden
+from models.priors import priors
+from models.quantity import JOINT
 from models.replay import Steps, alarms, gains, months, replayed, side_by_side
 from models.season import DAY_MS, day_of
 from models.shiryaev_roberts import MONTH_S
@@ -160,7 +162,7 @@ def _verdict(bench: _Bench, detector: str, budget: float) -> Verdict:
     watches, directions = WATCHED[detector]
     quantities = bench.baseline(bench.allowances[0]).of(*watches)
     if not quantities:
-        says = f"blind: golden traffic has no {' or '.join(watches)}"
+        says = f"blind: golden traffic has no {' or '.join(watched for watched in watches if watched not in JOINT)}"
         return Verdict(Gate(detector, False, 1.0, bench.days, (), says), bench.allowances[0])
     experts = [at for at, expert in enumerate(EXPERTS) if not directions or expert.direction in directions]
     for allowance in bench.allowances:
@@ -178,17 +180,17 @@ def _verdict(bench: _Bench, detector: str, budget: float) -> Verdict:
 def _trials(bench: _Bench, baseline: Baseline, quantities: list[int], experts: list[int], budget: float) -> Iterator[Trials]:
     """Yields the trials, cheapest first: the held-out days at all levels, then months of days, then of callers and days."""
     steps = bench.held_out
-    gained = gains(steps, baseline, quantities, experts)
+    gained, weights = gains(steps, baseline, quantities, experts), priors(baseline, quantities)
     levels = np.array(LEVELS) * budget
-    raised = alarms(gained, steps.seconds, MONTH_S / levels)[0]
+    raised = alarms(gained, steps.seconds, MONTH_S / levels, None, weights)[0]
     yield tuple(zip(levels.tolist(), raised.tolist(), (steps.seconds.sum() * levels / MONTH_S).tolist(), strict=True))
     claimed = np.array([MONTH_S / budget])
     if bench.long:
-        raised = alarms(gained, steps.seconds, claimed, months(steps, MONTH_DAYS, MONTHS, 0))
+        raised = alarms(gained, steps.seconds, claimed, months(steps, MONTH_DAYS, MONTHS, 0), weights)
         yield ((budget, float(raised.sum()), MONTHS * budget),)
     if bench.drawn is not None:
         gained = gains(bench.drawn, baseline, quantities, experts)
-        raised = alarms(gained, bench.drawn.seconds, claimed, months(bench.drawn, 2 * MONTH_DAYS, MONTHS, 1))
+        raised = alarms(gained, bench.drawn.seconds, claimed, months(bench.drawn, 2 * MONTH_DAYS, MONTHS, 1), weights)
         yield ((budget, float(raised.sum()), MONTHS * budget),)
 
 

@@ -41,6 +41,7 @@ class Golden:
         share: of the rows there were; the others were dropped.
         callers: distinct callers among the rows kept.
         rates: how fast callers asked, of all rows there were.
+        training: rows that the model was trained on, None when nobody said.
     """
 
     rows: Rows
@@ -49,6 +50,7 @@ class Golden:
     share: float
     callers: int
     rates: dict[str, float]
+    training: Rows | None = None
 
     def select(self, which: slice) -> Golden:
         """Returns a part of it in time."""
@@ -60,6 +62,7 @@ class Golden:
             self.share,
             len(np.unique(rows.hash)),
             self.rates,
+            self.training,
         )
 
 
@@ -68,6 +71,13 @@ class Sample:
 
     Args:
         cap: rows kept at most.
+
+    Attributes:
+        model: whose.
+        rows: taken so far.
+        first_ts: earliest event, Unix milliseconds.
+        last_ts: latest.
+        training: rows that the model was trained on, if somebody says.
     """
 
     def __init__(self, cap: int = CAP) -> None:
@@ -75,6 +85,7 @@ class Sample:
         self.rows = 0
         self.first_ts = 0
         self.last_ts = 0
+        self.training: Rows | None = None
         self._cap = cap
         self._kept = 0
         self._share = 1.0
@@ -126,7 +137,8 @@ class Sample:
         }
         windows = {window: number[order] // window for window in WINDOWS}
         callers = len(np.unique(rows.hash))
-        return Golden(rows.select(order), ranks, windows, self._kept / self.rows, callers, self._habits.rates())
+        share, rates = self._kept / self.rows, self._habits.rates()
+        return Golden(rows.select(order), ranks, windows, share, callers, rates, self.training)
 
     def _keep(self, rows: Rows, number: Ints, ranks: tuple[Ints, ...]) -> None:
         kept = np.flatnonzero((number // STRETCH) * GOLDEN_RATIO % 1.0 < self._share)

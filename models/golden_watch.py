@@ -18,6 +18,8 @@ from models.baseline import Baseline, Watched
 from models.contrast import contrast
 from models.detector import Seat
 from models.experts import EXPERTS, Direction
+from models.quantity import JOINT
+from models.relation import relation, told
 from models.shiryaev_roberts import Alarm, Bank
 from tocsin.errors import ConfigError
 from tocsin.reading import Counts, Evidence, Reading
@@ -55,7 +57,7 @@ class GoldenWatch:
             detector=bank.owner,
             version=self.version,
             model=counts.model,
-            watches=bank.baseline.quantities[alarm.quantity].name,
+            watches=told(bank.baseline, alarm.quantity),
             caller=None,
             at=counts.at,
             ts=alarm.ts,
@@ -115,6 +117,8 @@ def _evidence(alarm: Alarm, bank: Bank, bucket: int) -> Evidence:
         "log10_threshold": round(log10(alarm.threshold), 2),
         "events_since_onset": alarm.count,
     }
+    if bank.baseline.quantities[alarm.quantity].watches in JOINT:
+        return found | {"change": expert.name} | relation(bank.baseline, alarm, bank.quantities, bucket)
     found |= contrast(bank.baseline, alarm.quantity, bucket, alarm.recent)
     if "gained" in found:
         return found  # the values of a category have no order, and no direction

@@ -1,14 +1,15 @@
-"""LODA: an ensemble of histograms of sparse random projections, frozen on golden rows (Pevný 2016, Machine Learning 102).
+"""LODA: histograms of sparse random projections, frozen on golden rows (Pevný 2016, Machine Learning 102), and neighbours.
 
 Theory. A row is strange if it lies where golden rows are thin. In many dimensions nobody can count them, but along a random
 direction that mixes a few features anybody can: a histogram. The score is the mean over 100 directions of minus the log
 of the histogram's density there, less what golden rows have on average: 0 is usual, each unit makes the row e times as
 unlikely per direction. Missing values stand at the golden centre: skipping every direction that reads a missing value, as
-the paper also offers, leaves no direction at all where records are wide and patchy.
+the paper also offers, leaves no direction at all where records are wide and patchy. A row in a hole that no direction shows
+is far from every golden row: how far (`neighbours.py`) is the second opinion, added with twice the spread of the first.
 
-A score belongs to its row alone: projections add up feature by feature in a fixed order, and surprises are integers, whose
-sum has none. Scores of golden rows that no histogram has seen turn it into a conformal p-value (Vovk et al. 2005): at most a
-share p of traffic like the golden has p-value ≤ p.
+A score belongs to its row alone: projections add up feature by feature in a fixed order, and surprises and distances are
+integers, whose sum has none. Scores of golden rows that neither opinion has seen turn it into a conformal p-value (Vovk et
+al. 2005): at most a share p of traffic like the golden has p-value ≤ p.
 """
 
 from __future__ import annotations
@@ -21,22 +22,19 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.directions import directions
-from models.histogram import CELLS, bins_of, surprise_of
-from models.standardise import Column, Scales, Standard, fit_scales, standard_of
+from models.histogram import CELLS
+from models.neighbours import Near, Neighbours, near_of
+from models.standardise import Column, Scales, Standard, standard_of
 
 PROJECTIONS: Final = 100
-UNIT: Final = 2.0**-19
-"""Of the integers, in nats of the score: the sum of all projections stays under 2²⁴, so float32 holds it exactly."""
+UNIT: Final = 2.0**-18
+"""Of the integers, in nats of the score: the sum of both opinions stays under 2²⁴, so float32 holds it exactly."""
 MOST_NATS: Final = 30.0
-FIT_ROWS: Final = 16_384
+"""Of either opinion."""
 CALIBRATION_ROWS: Final = 4_096
-REFERENCES: Final = 1_024
+TAIL: Final = 1 / 16
 BLOCK: Final = 512
 """Rows scored at once: their projections stay in the processor's cache."""
-BLOCKS: Final = 20
-EVERY: Final = 4
-"""Of the blocks that golden rows are cut into, every fourth is held out of the histograms."""
 
 
 class Loda(msgspec.Struct, frozen=True, array_like=True):
@@ -49,6 +47,7 @@ class Loda(msgspec.Struct, frozen=True, array_like=True):
         offset: float32 (PROJECTIONS,): added to the weighted sum; its integer part is then the cell.
         surprise: int32 (PROJECTIONS, CELLS): part of the score, in UNITs.
         calibration: float32 (≤ CALIBRATION_ROWS,): scores of held-out golden rows, rising.
+        neighbours: the second opinion; None in baselines of before there was one, and of very few rows.
     """
 
     scales: Scales
@@ -57,6 +56,7 @@ class Loda(msgspec.Struct, frozen=True, array_like=True):
     offset: bytes
     surprise: bytes
     calibration: bytes
+    neighbours: Neighbours | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ class Face:
         first_cell: int64 (projections, 1): where each one's cells begin in `surprise`.
         surprise: int32 (projections * CELLS,).
         calibration: float32, rising.
+        near: the second opinion.
     """
 
     standard: Standard
@@ -82,6 +83,7 @@ class Face:
     first_cell: NDArray[np.int64]
     surprise: NDArray[np.int32]
     calibration: Column
+    near: Near | None
 
     def projected(self, standardised: Column) -> Column:
         """Returns each row along each projection, (projections, rows), added up in a fixed order."""
@@ -108,6 +110,14 @@ class Face:
         cells += self.first_cell
         return self.surprise.take(cells, mode="clip")
 
+    def strangeness(self, standardised: Column) -> NDArray[np.int32]:
+        """Returns each row's score, (rows,), in UNITs."""
+        total: NDArray[np.int32] = np.add.reduce(self.surprises(standardised), axis=0, dtype=np.int32)
+        if self.near is not None:
+            nats = self.near.nats(standardised[self.standard.usable])
+            total += np.rint(np.clip(nats, -MOST_NATS, MOST_NATS) / UNIT).astype(np.int32)
+        return total
+
     def scores(self, values: Column) -> NDArray[np.float64]:
         """Returns each row's score: see `scores` below."""
         found = np.full(values.shape[1], np.nan)
@@ -115,12 +125,23 @@ class Face:
             return found
         for begin in range(0, values.shape[1], BLOCK):
             block = values[:, begin : begin + BLOCK]
-            total = np.add.reduce(self.surprises(self.standard.apply(block)), axis=0, dtype=np.int32)
-            np.multiply(total, UNIT, out=found[begin : begin + BLOCK])
+            np.multiply(self.strangeness(self.standard.apply(block)), UNIT, out=found[begin : begin + BLOCK])
         absent = np.isnan(values)
         if absent.any():
             found[absent[self.standard.usable].all(axis=0)] = np.nan
         return found
+
+    @property
+    def tail(self) -> np.float32:
+        """Returns the score that a golden share of TAIL exceeds: where those lie among themselves is watched as well."""
+        beyond = int(len(self.calibration) * TAIL)
+        return self.calibration[-1 - beyond] if len(self.calibration) else np.float32(np.inf)
+
+    def p_values(self, found: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Returns each score's p-value: see `p_values` below."""
+        rows = len(self.calibration)
+        p = (1.0 + rows - np.searchsorted(self.calibration, found.astype(np.float32), "left")) / (rows + 1.0)
+        return np.where(np.isnan(found), np.nan, p)
 
 
 @lru_cache(maxsize=256)
@@ -130,8 +151,9 @@ def face_of(loda: Loda) -> Face:
     weights = np.frombuffer(loda.weights, "<f4").reshape(PROJECTIONS, -1)
     mixed, scale = np.ascontiguousarray(which.T, np.int64), np.ascontiguousarray(weights.T, np.float32)[:, :, None]
     ends = [int(np.flatnonzero(of_term).max(initial=-1)) + 1 for of_term in scale[1:, :, 0]]
+    standard = standard_of(loda.scales)
     return Face(
-        standard=standard_of(loda.scales),
+        standard=standard,
         which=mixed,
         weights=scale,
         terms=tuple((mixed[term, :end], scale[term, :end]) for term, end in enumerate(ends, 1)),
@@ -139,6 +161,7 @@ def face_of(loda: Loda) -> Face:
         offset=np.frombuffer(loda.offset, "<f4")[:, None],
         surprise=np.frombuffer(loda.surprise, "<i4"),
         calibration=np.frombuffer(loda.calibration, "<f4"),
+        near=None if loda.neighbours is None else near_of(loda.neighbours, len(standard.usable)),
     )
 
 
@@ -159,103 +182,4 @@ def p_values(loda: Loda, found: NDArray[np.float64]) -> NDArray[np.float64]:
         loda: frozen.
         found: scores; NaN stays NaN.
     """
-    calibration = face_of(loda).calibration
-    rows = len(calibration)
-    p = (1.0 + rows - np.searchsorted(calibration, found.astype(np.float32), "left")) / (rows + 1.0)
-    return np.where(np.isnan(found), np.nan, p)
-
-
-def offenders(loda: Loda, features: tuple[str, ...], values: Column, n: int = 3) -> tuple[str, ...]:
-    """Returns the names of up to `n` features that make a row strange, the strangest first.
-
-    A feature's part is the difference in mean surprise between the projections with and without it, in its standard errors
-    (Pevný's t). A feature that is the only one is in every projection; then its distance from the centre decides.
-
-    Args:
-        loda: frozen.
-        features: names, in the order of `values`.
-        values: float32 (features,), one row.
-        n: at most.
-    """
-    face = face_of(loda)
-    if not len(face.which):
-        return ()
-    standardised = face.standard.apply(values[:, None])
-    part = face.surprises(standardised)[:, 0].astype(np.float64)
-    inside = np.zeros((len(part), len(features)), bool)
-    mixed, projection = np.nonzero(face.weights[:, :, 0])
-    inside[projection, face.which[mixed, projection]] = True
-    strange = np.abs(standardised[:, 0]).astype(np.float64)
-    if not inside[:, face.standard.usable].all():
-        strange = np.array([_welch(part[mine], part[~mine]) for mine in inside.T])
-    order = np.argsort(-strange, kind="stable")[:n].tolist()
-    return tuple(features[index] for index in order if strange[index] > 0)
-
-
-def _welch(mine: NDArray[np.float64], others: NDArray[np.float64]) -> float:
-    if len(mine) < 2 or len(others) < 2:
-        return 0.0
-    error = mine.var(ddof=1) / len(mine) + others.var(ddof=1) / len(others)
-    return float((mine.mean() - others.mean()) / np.sqrt(error)) if error > 0 else 0.0
-
-
-def held_out(rows: int) -> NDArray[np.bool_]:
-    """Returns which of so many golden rows no histogram sees: whole runs of neighbours, so that no session is on both sides."""
-    block = np.arange(rows) * BLOCKS // max(rows, 1)
-    aside: NDArray[np.bool_] = block % EVERY == EVERY - 1
-    return aside
-
-
-def build_loda(values: Column, features: tuple[str, ...], seed: int) -> tuple[Loda, bytes]:
-    """Returns a LODA frozen on golden rows, and up to REFERENCES of them standardised, float32 (rows, features).
-
-    Scores of golden rows that stand for later ones must be those of `held_out` rows: the others made the histograms.
-
-    Args:
-        values: float32 (features, rows), in the order in which they came, NaN = missing.
-        features: names; one that starts with `=` is a category.
-        seed: of the projections.
-    """
-    rng, aside = np.random.default_rng(seed), held_out(values.shape[1])
-    golden = _thinned(values[:, ~aside], FIT_ROWS)
-    scales = fit_scales(golden, features)
-    fitted = standard_of(scales).apply(golden)
-    references = np.ascontiguousarray(_thinned(fitted, REFERENCES).T, "<f4").tobytes()
-    usable = standard_of(scales).usable
-    if not len(usable):
-        return Loda(scales, b"", b"", b"", b"", b""), references
-    loda = _frozen(scales, directions(fitted, usable, PROJECTIONS, rng), fitted, rng.random(PROJECTIONS))
-    calibration = np.sort(scores(loda, _thinned(values[:, aside], CALIBRATION_ROWS)))
-    return msgspec.structs.replace(loda, calibration=calibration[~np.isnan(calibration)].astype("<f4").tobytes()), references
-
-
-def _thinned(values: Column, most: int) -> Column:
-    """Returns at most so many of the rows, evenly spaced."""
-    rows = values.shape[1]
-    return values if rows <= most else values[:, np.arange(most) * rows // most]
-
-
-def _frozen(
-    scales: Scales, drawn: tuple[NDArray[np.int64], NDArray[np.float64]], fitted: Column, phases: NDArray[np.float64]
-) -> Loda:
-    """Returns the LODA of these directions over standardised golden rows, not calibrated yet."""
-    which, weights = drawn
-    bare = Loda(scales, which.astype("<u2").tobytes(), b"", b"", b"", b"")
-    plain = msgspec.structs.replace(
-        bare,
-        weights=weights.astype("<f4").tobytes(),
-        offset=np.zeros(PROJECTIONS, "<f4").tobytes(),
-    )
-    projected = face_of(plain).projected(fitted)
-    bins = [bins_of(values, phase) for values, phase in zip(projected, phases.tolist(), strict=True)]
-    per_unit = np.array([one.per_unit for one in bins])
-    offset = 1.0 - np.array([one.low for one in bins]) * per_unit
-    placed = msgspec.structs.replace(
-        bare,
-        weights=(weights * per_unit[:, None]).astype("<f4").tobytes(),
-        offset=offset.astype("<f4").tobytes(),
-    )
-    cells = face_of(placed).cells(fitted)
-    nats = np.stack([surprise_of(row, one) for row, one in zip(cells, bins, strict=True)])
-    parts = np.rint(np.clip(nats, -MOST_NATS, MOST_NATS) / (PROJECTIONS * UNIT)).astype("<i4")
-    return msgspec.structs.replace(placed, surprise=parts.tobytes())
+    return face_of(loda).p_values(found)

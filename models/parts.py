@@ -11,6 +11,16 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from models import (
+    boundary_probe,
+    evenness_fit,
+    fingerprints_fit,
+    margins_fit,
+    membership_probe,
+    newcomer_cohort,
+    paths_fit,
+    query_path,
+)
 from models.baseline import Baseline, Gate
 from models.golden_sample import Golden
 
@@ -33,7 +43,12 @@ class Part(NamedTuple):
     fit: Fit
 
 
-PARTS: Final[tuple[Part, ...]] = ()
+PARTS: Final[tuple[Part, ...]] = (
+    Part("paths", query_path.ID, paths_fit.fit),
+    Part("evenness", newcomer_cohort.ID, evenness_fit.fit),
+    Part("margins", boundary_probe.ID, margins_fit.fit),
+    Part("fingerprints", membership_probe.ID, fingerprints_fit.fit),
+)
 """Every part, in the order in which they are fitted: a later one may read an earlier one from the baseline."""
 
 
@@ -48,6 +63,7 @@ def with_parts(baseline: Baseline, golden: Golden, budgets: dict[str, float], pa
     """
     for part in parts:
         made, gate = part.fit(golden, baseline, budgets[part.detector])
-        fields: dict[str, Any] = {part.field: made, "gate": (*baseline.gate, gate)}
+        before = tuple(one for one in baseline.gate if one.detector != part.detector)  # what it has heard, and speaks for too
+        fields: dict[str, Any] = {part.field: made, "gate": (*before, gate)}
         baseline = msgspec.structs.replace(baseline, **fields)
     return baseline

@@ -11,8 +11,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models import loda
+from models import joint, loda
 from models.baseline import Baseline, Watched
+from models.scored import scores_of
 from tocsin.rows import Rows, category_code
 
 Column = NDArray[np.float32]
@@ -26,8 +27,14 @@ WORDS: Final[dict[Watched, str]] = {
     "latency": "latency_ms",
     "label": "label",
     "envelope": "envelope",
+    "tail": "envelope tail",
+    "pair": "{}",
+    "projection": "mix {}",
 }
-"""What a quantity is called; a feature's name goes in."""
+"""What a quantity is called; a feature's name goes in, a pair's, or a number."""
+
+JOINT: Final[tuple[Watched, ...]] = ("pair", "projection")
+"""What reads several features together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +45,19 @@ class Layout:
         baseline: whose.
         features: positions of the quantities that read a feature, and the features they read.
         missing: positions of those that read whether one is missing, and the features.
+        several: positions of those that read several features together, and their places in `Baseline.joint`.
         others: positions of the rest, and what they read.
         envelope: decoded once; to look it up by its content would cost a hash of all its categories for every block.
+        together: `Baseline.joint`, decoded once as well.
     """
 
     baseline: Baseline
     features: tuple[Places, Places]
     missing: tuple[Places, Places]
+    several: tuple[Places, Places]
     others: tuple[tuple[int, Watched], ...]
     envelope: loda.Face | None
+    together: joint.Face | None
 
     def columns(self, values: Column, absent: NDArray[np.bool_], rows: Rows) -> Column:
         """Returns every quantity of the rows, float32 (quantities, rows), NaN where a row has no value.
@@ -59,6 +70,8 @@ class Layout:
         made = np.empty((len(self.baseline.quantities), len(rows)), np.float32)
         made[self.features[0]] = values[self.features[1]]
         made[self.missing[0]] = absent[self.missing[1]]
+        if self.together is not None:
+            made[self.several[0]] = self.together.columns(values, absent)[self.several[1]]
         for position, watches in self.others:
             made[position] = self._column(watches, values, rows)
         return made
@@ -76,7 +89,10 @@ class Layout:
             case "label":
                 return label_codes(rows)
             case "envelope" if self.envelope is not None:
-                return self.envelope.scores(values).astype(np.float32)
+                return scores_of(self.envelope, values).astype(np.float32)
+            case "tail" if self.envelope is not None:
+                found = scores_of(self.envelope, values).astype(np.float32)
+                return np.where(found > self.envelope.tail, found, np.float32(np.nan))
         return np.full(len(rows), np.nan, np.float32)
 
 
@@ -84,20 +100,25 @@ def layout_of(baseline: Baseline) -> Layout:
     """Returns the layout of a baseline's quantities; only what is read matters, not the cells."""
     numbered = list(enumerate(baseline.quantities))
 
-    def places(watches: Watched) -> tuple[Places, Places]:
-        found = [(position, quantity.feature) for position, quantity in numbered if quantity.watches == watches]
+    def places(*watches: Watched) -> tuple[Places, Places]:
+        found = [(position, quantity.feature) for position, quantity in numbered if quantity.watches in watches]
         return np.array([at for at, _ in found], np.int64), np.array([feature for _, feature in found], np.int64)
 
-    others = tuple((at, quantity.watches) for at, quantity in numbered if quantity.watches not in ("feature", "missing"))
-    envelope = None if baseline.envelope is None else loda.face_of(baseline.envelope)
-    return Layout(baseline, places("feature"), places("missing"), others, envelope)
+    of_features: tuple[Watched, ...] = ("feature", "missing", *JOINT)
+    others = tuple((at, quantity.watches) for at, quantity in numbered if quantity.watches not in of_features)
+    envelope, together = None, None
+    if baseline.envelope is not None:
+        envelope = loda.face_of(baseline.envelope)
+        if baseline.joint is not None:
+            together = joint.face_of(baseline.joint, baseline.envelope.scales, baseline.features)
+    return Layout(baseline, places("feature"), places("missing"), places(*JOINT), others, envelope, together)
 
 
 def columns(baseline: Baseline, rows: Rows) -> Column:
     """Returns every quantity of the rows, float32 (quantities, rows), NaN where a row has no value.
 
     Args:
-        baseline: whose quantities; only what is read, features, boundary, near and envelope matter, not the cells.
+        baseline: whose quantities; only what is read, features, boundary, near, envelope and joint matter, not the cells.
         rows: of its model; a feature that they do not carry is missing in all of them.
     """
     values = features_of(baseline.features, rows)

@@ -11,11 +11,16 @@ from models import (
     confidence_shift,
     disagreement,
     envelope,
+    envelope_scout,
     feature_drift,
     half_space_trees,
     latency_shift,
+    membership_probe,
+    newcomer_cohort,
+    newcomer_scout,
     page_hinkley,
     probe_rate,
+    query_path,
 )
 from models.detector import Detector, Entry, Seat
 from models.watched import KINDS
@@ -24,6 +29,14 @@ from tocsin.signal import Kind
 
 def _probe_rate(seat: Seat) -> Detector:
     return probe_rate.ProbeRate(seat.alerts_per_month, seat.shards, seat.baselines)
+
+
+def _membership_probe(seat: Seat) -> Detector:
+    return membership_probe.MembershipProbe(seat.alerts_per_month, seat.shards, seat.baselines)
+
+
+def _query_path(seat: Seat) -> Detector:
+    return query_path.QueryPath(seat.alerts_per_month, seat.shards, seat.baselines)
 
 
 def _adwin(seat: Seat) -> Detector:
@@ -51,6 +64,19 @@ DETECTORS: Final[dict[str, Entry]] = {
         claim="calibrated",
         techniques=("AML.T0040", "AML.T0024.002"),
         share=0.5,
+    ),
+    "query_path": Entry(
+        build=_query_path,
+        version=query_path.VERSION,
+        stage="sense",
+        scope="shard",
+        sees="one caller asks along a path no golden caller took: near itself, near the decision, where golden rows are thin",
+        needs=frozenset({"caller", "features"}),
+        kind=Kind.PROBING,
+        reference="frozen",
+        claim="calibrated",
+        techniques=("AML.T0015", "AML.T0043.001", "AML.T0024.001", "AML.T0040"),
+        share=0.1,
     ),
     "adwin": Entry(
         build=_adwin,
@@ -143,20 +169,49 @@ DETECTORS: Final[dict[str, Entry]] = {
         reference="frozen",
         claim="calibrated",
         techniques=("AML.T0043", "AML.T0015"),
-        share=0.15,
+        share=0.1,
+        scout=envelope_scout.scout,
     ),
     "boundary_probe": Entry(
         build=boundary_probe.build,
         version=boundary_probe.VERSION,
         stage="judge",
         scope="model",
-        sees="questions crowd where the decision flips, from however many accounts",
+        sees="questions crowd, or home in, where the decision flips, from however many accounts, or one asks there alone",
         needs=frozenset({"confidence"}),
         kind=Kind.PROBING,
         reference="frozen",
         claim="calibrated",
         techniques=("AML.T0040", "AML.T0024.002", "AML.T0043"),
-        share=0.15,
+        share=0.1,
+        scout=boundary_probe.scout,
+    ),
+    "membership_probe": Entry(
+        build=_membership_probe,
+        version=membership_probe.VERSION,
+        stage="sense",
+        scope="shard",
+        sees="one caller asks for training records, word for word, more often than anybody does by chance",
+        needs=frozenset({"caller", "features"}),
+        kind=Kind.PROBING,
+        reference="frozen",
+        claim="calibrated",
+        techniques=("AML.T0024.000",),
+        share=0.05,
+    ),
+    "newcomer_cohort": Entry(
+        build=newcomer_cohort.build,
+        version=newcomer_cohort.VERSION,
+        stage="judge",
+        scope="model",
+        sees="many new accounts that each ask a little of everything, as whoever copies the model must",
+        needs=frozenset({"caller", "features"}),
+        kind=Kind.PROBING,
+        reference="frozen",
+        claim="calibrated",
+        techniques=("AML.T0024.002",),
+        share=0.05,
+        scout=newcomer_scout.build,
     ),
     "disagreement": Entry(
         build=disagreement.build,

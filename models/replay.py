@@ -99,7 +99,9 @@ def gains(steps: Steps, baseline: Baseline, quantities: list[int], experts: list
     return found
 
 
-def alarms(gained: NDArray[np.float32], seconds: Floats, thresholds: Floats, order: Ints | None = None) -> Ints:
+def alarms(
+    gained: NDArray[np.float32], seconds: Floats, thresholds: Floats, order: Ints | None = None, weights: Floats | None = None
+) -> Ints:
     """Returns how often a bank over these readings would have alarmed, (runs, thresholds).
 
     Args:
@@ -107,17 +109,19 @@ def alarms(gained: NDArray[np.float32], seconds: Floats, thresholds: Floats, ord
         seconds: float64 (steps,), of the alert budget.
         thresholds: float64 (thresholds,), seconds.
         order: int64 (runs, steps), which readings each run consists of, -1 for none; one run over all when None.
+        weights: float64 (quantities,), their priors; all the same when None.
     """
     bets = gained.shape[1] * gained.shape[2]
     factors = np.concatenate((gained.reshape(-1, bets), np.ones((1, bets), np.float32)))  # -1 picks the last: nothing happens
     earned = np.append(seconds, 0.0)
     runs = np.arange(len(seconds))[None, :] if order is None else order
     staked, raised = np.zeros((len(runs), len(thresholds), bets)), np.zeros((len(runs), len(thresholds)), np.int64)
-    limits = thresholds * bets
+    shares = np.full(gained.shape[1], 1.0 / gained.shape[1]) if weights is None else weights
+    shares = np.repeat(shares / gained.shape[2], gained.shape[2])  # a stake's weight in the sum may as well weigh the stake
     for now in runs.T:
-        staked += earned[now, None, None]
+        staked += earned[now, None, None] * shares
         staked *= factors[now, None]
-        over = staked.sum(axis=2) >= limits
+        over = staked.sum(axis=2) >= thresholds
         if over.any():
             np.minimum(staked, LARGEST, out=staked)
             raised += over

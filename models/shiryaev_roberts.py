@@ -8,7 +8,7 @@ staked (Shiryaev 1963; Roberts 1966; e-detectors: Shin, Ramdas and Rinaldo 2023)
 
 If the seconds are known before the values, the sum less the seconds staked is a supermartingale, so alarms are expected at
 most once in A seconds, at every horizon, however large readings are and however quantities depend on each other. Averaging
-over experts and quantities costs nothing of that and never loses to dividing the budget among them.
+over experts and quantities costs nothing of that and never loses to dividing the budget among them (π: `priors.py`).
 
 What golden traffic cannot promise is taken off the pay-offs: an exponent β where rows depend on each other in time, one
 standard error for the golden rows being finite, and a margin for how days differ (`log_pay_offs`). Those are measured, not
@@ -31,6 +31,8 @@ from numpy.typing import NDArray
 from models.baseline import CELLS, Baseline, Quantity, floats, hash_of
 from models.cells import pay_offs
 from models.experts import EXPERTS, Direction
+from models.priors import priors
+from models.quantity import JOINT
 from tocsin.codec import pack
 from tocsin.errors import StateError
 from tocsin.reading import Counts
@@ -75,7 +77,7 @@ class Alarm:
     """The bank's sum reached its threshold.
 
     Attributes:
-        quantity: index in the baseline's quantities of the one with most evidence.
+        quantity: index in the baseline's quantities of the one with most evidence, π mean R.
         expert: index in `EXPERTS` of the one that bet best on it.
         statistic: Σ π mean R.
         threshold: A.
@@ -83,6 +85,8 @@ class Alarm:
         count: rows of the model since.
         ts: of the latest row so far, Unix milliseconds: these counts may be another shard's, and older.
         recent: float64 (CELLS,): where that quantity's rows fell since the onset, the last few hundred of them.
+        all_recent: float64 (quantities watched, CELLS), the same of all.
+        means: float64 (quantities watched,), mean R of all.
     """
 
     quantity: int
@@ -93,6 +97,8 @@ class Alarm:
     count: int
     ts: int
     recent: Floats
+    all_recent: Floats
+    means: Floats
 
 
 class _Dump(msgspec.Struct, array_like=True):
@@ -108,7 +114,7 @@ class Bank:
 
     Args:
         baseline: the model's.
-        quantities: indices of those to watch, each with the same prior weight.
+        quantities: indices of those to watch.
         alerts_per_month: false alarms that are allowed, > 0.
         directions: of the experts that bet; all of them when it is empty.
         owner: id of the detector that it is part of.
@@ -130,6 +136,8 @@ class Bank:
         self.threshold = MONTH_S / alerts_per_month
         self.experts = [at for at, expert in enumerate(EXPERTS) if not directions or expert.direction in directions]
         self._places = np.array(quantities, np.int64)
+        self._priors = priors(baseline, quantities)
+        self._joint = np.array([baseline.quantities[index].watches in JOINT for index in quantities], np.bool_)
         self._tables: dict[int, NDArray[np.float32]] = {}
         self._rows, self._bucket, self._latest_ts = 0, -1, 0
         shape = (len(quantities), len(self.experts))
@@ -155,11 +163,11 @@ class Bank:
         self._staked *= np.exp(logs)
         np.minimum(self._staked, LARGEST, out=self._staked)
         means = self._means()
-        statistic = _mean(means)
+        statistic = float(np.add.reduce(means * self._priors))
         if statistic < self.threshold:
             return None
-        cause = int(means.argmax())
-        alarm = self._alarm(cause, statistic, watched[cause], counts.rows)
+        cause = int((means * self._priors).argmax())
+        alarm = self._alarm(cause, statistic, means, watched, counts.rows)
         if alarm.count <= counts.rows:
             return None  # begun in these very counts, half of them from before: the next ones will say what it is
         self._begin_anew(cause)
@@ -168,7 +176,7 @@ class Bank:
     @property
     def statistic(self) -> float:
         """Returns Σ π mean R as it stands, seconds; 0 when nothing is watched."""
-        return _mean(self._means()) if self.quantities else 0.0
+        return float(np.add.reduce(self._means() * self._priors))
 
     def _means(self) -> Floats:
         """Returns mean R of each quantity, seconds."""
@@ -213,20 +221,30 @@ class Bank:
         self._recent *= kept
         self._recent += watched
 
-    def _alarm(self, cause: int, statistic: float, now: Floats, rows: int) -> Alarm:
+    def _alarm(self, cause: int, statistic: float, means: Floats, now: Floats, rows: int) -> Alarm:
         best = int(self._staked[cause].argmax())
         onset, count = int(self._since_ts[cause, best]), self._rows - int(self._since_row[cause, best])
         past = count - rows
         # What is remembered from before these counts matters as far as it lies behind the onset.
         changed = 0.0 if rows >= SPEAKING_ROWS and past < RECENT_ROWS else min(past * log(2.0) / RECENT_ROWS, 1.0)
-        recent = (self._recent[cause] - now) * changed + now
+        recent = (self._recent - now) * changed + now
         return Alarm(
-            self.quantities[cause], self.experts[best], statistic, self.threshold, onset, count, self._latest_ts, recent
+            quantity=self.quantities[cause],
+            expert=self.experts[best],
+            statistic=statistic,
+            threshold=self.threshold,
+            onset_ts=onset,
+            count=count,
+            ts=self._latest_ts,
+            recent=recent[cause],
+            all_recent=recent,
+            means=means,
         )
 
     def _begin_anew(self, cause: int) -> None:
         self._staked[:] = 0.0
         self._evidence[:] = 0.0
+        self._rest[self._joint] = REST_S  # they see what happens to any of their features, and would tell it in other words
         self._rest[cause] = REST_S
 
     def _arrays(self) -> list[NDArray[Any]]:
@@ -259,7 +277,3 @@ class Bank:
             array[:] = found.reshape(array.shape)
             begin += array.nbytes
         self._rows, self._bucket, self._latest_ts = dump.rows, dump.bucket, dump.latest_ts
-
-
-def _mean(values: Floats) -> float:
-    return float(np.add.reduce(values)) / len(values)

@@ -12,7 +12,7 @@ from alerts.atlas import TACTICS, TECHNIQUES, VERSION, link, parent_of
 from alerts.finding import Actor, Finding
 from alerts.odds import false_alerts
 from alerts.pattern import Pattern
-from alerts.severity import Severity
+from alerts.severity import Severity, cap_of
 from alerts.story import title, what_happened
 from alerts.wording import message, proposed
 from tocsin import __version__
@@ -45,7 +45,8 @@ def render(finding: Finding) -> dict[str, Any]:
     """Returns the finding as one OCSF object."""
     activity_id, activity = ACTIVITIES[finding.activity]
     status_id, status = STATUSES[finding.status]
-    confidence_id, confidence = CONFIDENCES[finding.lead.claim if finding.lead.ladder == "armed" else "advisory"]
+    weak = finding.lead.ladder != "armed" or cap_of(finding.lead) is Severity.LOW
+    confidence_id, confidence = CONFIDENCES["advisory" if weak else finding.lead.claim]
     remedy = " ".join(text for text in (proposed(finding), finding.advice) if text)
     return {
         "activity_id": activity_id,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 import typer
+
+from bench.detection.result import Result
 
 PARTS: Final[dict[str, str]] = {
     "null": "false alerts on calm traffic of many kinds, and how much of it the replay gate arms",
@@ -14,21 +17,33 @@ PARTS: Final[dict[str, str]] = {
     "season": "what hourly cells spare a model whose traffic moves with the hour",
     "drift": "how soon changes are seen, beside River's detectors",
     "envelope": "which single inputs are told from golden ones, beside detectors of River and scikit-learn",
+    "query": "how many questions one attacker can ask, and which honest callers are accused, beside published detectors",
+    "collusion": "the same attacks from an account per question, and benign crowds; who is named, and rightly so",
+    "scale": "what all detectors together cost and hold, over ordinary callers and ten million new ones",
 }
 """Module of this package → what it measures. Each has `run(quick)`, which yields `Result`s."""
+ALL: Final = "all"
+RESULTS: Final = Path(__file__).parent / "results"
 
 
 def main(
-    part: Annotated[str, typer.Argument(help=f"One of {', '.join(PARTS)}.")],
+    parts: Annotated[list[str], typer.Argument(help=f"Of {', '.join(PARTS)}; or all.")],
     json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
     quick: Annotated[bool, typer.Option(help="Much smaller: shows that it works, its numbers mean little.")] = False,
+    save: Annotated[bool, typer.Option(help="Also write the numbers to bench/detection/results/, unless quick.")] = False,
 ) -> None:
-    """Measures one part and prints its numbers as they come."""
-    if part not in PARTS:
-        raise typer.BadParameter(f"one of {', '.join(PARTS)} expected; found {part}")
-    for result in importlib.import_module(f"bench.detection.{part}").run(quick):
-        line = f"{result.dataset:34} {result.method:34} {result.metric:34} {result.value:12.4g}  {result.seed}"
-        typer.echo(msgspec.json.encode(result).decode() if json else line)
+    """Measures these parts and prints their numbers as they come."""
+    names = list(PARTS) if parts == [ALL] else parts
+    if not set(names) <= set(PARTS):
+        raise typer.BadParameter(f"of {', '.join(PARTS)}, or {ALL}, expected; found {' '.join(parts)}")
+    for name in names:
+        results: list[Result] = []
+        for result in importlib.import_module(f"bench.detection.{name}").run(quick):
+            results.append(result)
+            line = f"{result.dataset:34} {result.method:34} {result.metric:34} {result.value:12.4g}  {result.seed}"
+            typer.echo(msgspec.json.encode(result).decode() if json else line)
+        if save and not quick:
+            (RESULTS / f"{name}.jsonl").write_bytes(b"".join(msgspec.json.encode(result) + b"\n" for result in results))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from river import anomaly, compose, preprocessing
 
 from bench.detection.result import Result
-from models.loda import build_loda, p_values, scores
+from models.loda import p_values, scores
+from models.loda_fit import build_loda
 from tests.helpers.packaged import Packaged, packaged, split
 
 PART: Final = "envelope"

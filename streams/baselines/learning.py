@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,10 +20,10 @@ from streams.raw_events import events_of_file
 from tocsin.codec import json_bytes
 from tocsin.config import Config
 from tocsin.control import Promote
-from tocsin.errors import TocsinError
+from tocsin.errors import ConfigError, TocsinError
 from tocsin.frame import Frame
 from tocsin.ids import derive_key
-from tocsin.rows import rows_of
+from tocsin.rows import Rows, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,13 @@ class Learned:
     refused: dict[str, str]
 
 
-def learn(frames: Iterable[tuple[int, Frame]], config: Config, origin: str, model: str = "") -> Learned:
+def learn(
+    frames: Iterable[tuple[int, Frame]],
+    config: Config,
+    origin: str,
+    model: str = "",
+    training: Mapping[str, Rows] | None = None,
+) -> Learned:
     """Returns the baselines of the models in these frames.
 
     Args:
@@ -47,10 +53,12 @@ def learn(frames: Iterable[tuple[int, Frame]], config: Config, origin: str, mode
         config: for the time zone and the alert budget.
         origin: one line for people: where the traffic comes from.
         model: only this one, `namespace/name@version`; all otherwise.
+        training: model → rows that it was trained on.
     """
     baselines: list[Baseline] = []
     refused: dict[str, str] = {}
     for name, sample in samples_of(frames, model).items():
+        sample.training = None if training is None else training.get(name)
         try:
             baselines.append(built_from(sample, config, origin))
         except TocsinError as error:
@@ -68,11 +76,43 @@ def built_from(sample: Sample, config: Config, origin: str, inherits: Baseline |
     return build_baseline(sample, zone=config.baseline.zone, alerts_per_model_month=budget, origin=origin, inherits=inherits)
 
 
-def learn_records(records: Iterable[RawRecord], config: Config, key: bytes, origin: str, model: str = "") -> Learned:
+def learn_records(
+    records: Iterable[RawRecord],
+    config: Config,
+    key: bytes,
+    origin: str,
+    model: str = "",
+    training: Mapping[str, Rows] | None = None,
+) -> Learned:
     """Returns what raw records, in ledger order, teach: see `learn`; `key` is the deployment's."""
-    # Few frames of one shard: learning needs rows in order, and no clock.
+    return learn(_frames(records, config, key), config, origin, model, training)
+
+
+def training_of(path: Path, config: Config, key: bytes, *, topic: str = "", model: str = "") -> dict[str, Rows]:
+    """Returns model → the rows that a file of its training records holds, which have the form of events.
+
+    Args:
+        path: see `streams.replay.replay_file`.
+        config: of the deployment.
+        key: by which callers are hashed.
+        topic: for lines: the configured topic whose format they have.
+        model: only this one.
+
+    Raises:
+        FileError: it is damaged or cannot be read.
+        ConfigError: the topic is not in the configuration, or the file holds too few records of a model.
+    """
+    settings, events = events_of_file(path, config, topic)
+    samples = samples_of(_frames(events.records(), settings, key), model)
+    if not samples:
+        raise ConfigError(f"{path.name}: training records of {model or 'a model'} expected, as events; found none")
+    return {name: sample.golden().rows for name, sample in samples.items()}
+
+
+def _frames(records: Iterable[RawRecord], config: Config, key: bytes) -> Iterator[tuple[int, Frame]]:
+    """Returns few frames of one shard: learning needs rows in order, and no clock."""
     one = msgspec.structs.replace(config, detection=msgspec.structs.replace(config.detection, shards=1))
-    return learn(frames_of(records, one, derive_key(key, "caller"), ticking=False), config, origin, model)
+    return frames_of(records, one, derive_key(key, "caller"), ticking=False)
 
 
 def samples_of(frames: Iterable[tuple[int, Frame]], model: str = "", since_ts: int = 0) -> dict[str, Sample]:
@@ -93,7 +133,16 @@ def samples_of(frames: Iterable[tuple[int, Frame]], model: str = "", since_ts: i
     return samples
 
 
-def learn_file(path: Path, config: Config, key: bytes, *, part: float = 1.0, topic: str = "", model: str = "") -> Learned:
+def learn_file(
+    path: Path,
+    config: Config,
+    key: bytes,
+    *,
+    part: float = 1.0,
+    topic: str = "",
+    model: str = "",
+    training: Mapping[str, Rows] | None = None,
+) -> Learned:
     """Returns what a file of events or a capture teaches.
 
     Args:
@@ -103,6 +152,7 @@ def learn_file(path: Path, config: Config, key: bytes, *, part: float = 1.0, top
         part: in (0, 1]: only the first part of its records.
         topic: for lines: the configured topic whose format they have.
         model: only this one.
+        training: model → rows that it was trained on.
 
     Raises:
         FileError: it is damaged or cannot be read.
@@ -111,10 +161,12 @@ def learn_file(path: Path, config: Config, key: bytes, *, part: float = 1.0, top
     settings, events = events_of_file(path, config, topic)
     count = round(sum(1 for _ in events.records()) * part)
     origin = f"{path.name}, the first {count} records" if part < 1 else path.name
-    return learn_records(islice(events.records(), count), settings, key, origin, model)
+    return learn_records(islice(events.records(), count), settings, key, origin, model, training)
 
 
-def learn_topic(topic: str, config: Config, key: bytes, *, part: float = 1.0, model: str = "") -> Learned:
+def learn_topic(
+    topic: str, config: Config, key: bytes, *, part: float = 1.0, model: str = "", training: Mapping[str, Rows] | None = None
+) -> Learned:
     """Returns what a configured raw topic, as it stands, teaches.
 
     Raises:
@@ -124,7 +176,7 @@ def learn_topic(topic: str, config: Config, key: bytes, *, part: float = 1.0, mo
     with TemporaryDirectory() as scratch:
         path = Path(scratch) / topic
         capture_topic(config, topic, path)
-        return learn_file(path, config, key, part=part, model=model)
+        return learn_file(path, config, key, part=part, model=model, training=training)
 
 
 def learn_first(

@@ -30,6 +30,10 @@ def build(
     model: Annotated[str, typer.Option(help="Only this model, namespace/name@version.")] = "",
     learn_first: Annotated[str, typer.Option(metavar="PART", help="Only the first part of it, e.g. 50%.")] = "100%",
     out: Annotated[Path, typer.Option(help="Folder for the files, one per model.")] = Path(),
+    training: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Records the model was trained on, as events: lets probing for them be seen."),
+    ] = None,
     keyed: Annotated[bool, typer.Option("--keyed", help="Hash callers with the deployment's key.")] = False,
     config: ConfigFile = None,
     as_json: Json = False,
@@ -39,7 +43,7 @@ def build(
     from streams.baselines.describe import facts_of
     from streams.baselines.files import file_name, write_baseline
 
-    learned = _learned(file, topic, model, part_of(learn_first), keyed, config)
+    learned = _learned(file, topic, model, part_of(learn_first), training, keyed, config)
     for baseline in learned.baselines:
         path = out / file_name(baseline)
         write_baseline(path, encode_baseline(baseline))
@@ -159,16 +163,19 @@ def score(
             say(f"{at}\t{name}\t{'-' if number is None else f'{number:.6g}'}\t{'-' if p is None else f'{p:.3g}'}")
 
 
-def _learned(file: Path | None, topic: str, model: str, part: float, keyed: bool, config: str | None) -> Learned:
-    from streams.baselines.learning import learn_file, learn_topic
+def _learned(
+    file: Path | None, topic: str, model: str, part: float, training: Path | None, keyed: bool, config: str | None
+) -> Learned:
+    from streams.baselines.learning import learn_file, learn_topic, training_of
 
     settings = config_of(config) if config or topic or exists(config) else Config()
     key = key_of(settings) if keyed or not file else DEVELOPMENT_KEY
-    if file is not None:
-        return learn_file(file, settings, key, part=part, topic=topic, model=model)
-    if not topic:
+    if file is None and not topic:
         raise ConfigError("baseline build: expected FILE or --topic; got neither")
-    return learn_topic(topic, settings, key, part=part, model=model)
+    trained = None if training is None else training_of(training, settings, key, topic=topic, model=model)
+    if file is not None:
+        return learn_file(file, settings, key, part=part, topic=topic, model=model, training=trained)
+    return learn_topic(topic, settings, key, part=part, model=model, training=trained)
 
 
 def _find(which: str, config: str | None) -> Baseline:

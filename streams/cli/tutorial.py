@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from streams.cli.options import Json
 from streams.cli.output import print_json, table
 from tocsin.errors import Exit
+
+if TYPE_CHECKING:
+    from models.detector import Entry
+
+
+COLUMNS: Final = ("sees", "ATLAS", "needs", "compares with", "claim", "share of the alert budget")
+"""Of `tocsin detectors`, besides the id."""
+BUDGETS: Final = {"model": "of a model's", "fleet": "of the fleet's", "none": "assumed, not counted"}
+"""Whose alert budget a detector spends, and how that is said."""
 
 
 def demo(
@@ -22,30 +31,44 @@ def demo(
 
 
 def detectors(as_json: Json = False) -> None:
-    """List every detector: what it sees, what it compares with, how its false alarms are known."""
+    """List every detector: what it sees, from which fields, against what, and what share of the alert budget it may spend."""
     from models.registry import DETECTORS
 
     if as_json:
-        print_json(
-            [
-                {
-                    "id": name,
-                    "version": entry.version,
-                    "stage": entry.stage,
-                    "scope": entry.scope,
-                    "kind": entry.kind,
-                    "reference": entry.reference,
-                    "claim": entry.claim,
-                    "techniques": list(entry.techniques),
-                    "share": entry.share,
-                    "needs": sorted(entry.needs),
-                    "sees": entry.sees,
-                }
-                for name, entry in DETECTORS.items()
-            ]
-        )
+        print_json([{"id": name, **_facts(entry)} for name, entry in DETECTORS.items()])
         return
-    rows = [
-        (name, e.stage, e.scope, e.kind, e.reference, e.claim, " ".join(e.techniques), e.sees) for name, e in DETECTORS.items()
-    ]
-    table("detectors", ("id", "stage", "per", "kind", "compares with", "claim", "ATLAS", "sees"), rows)
+    table("detectors", ("id", *COLUMNS), [(name, *_cells(entry)) for name, entry in DETECTORS.items()])
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    return (
+        entry.sees,
+        " ".join(entry.techniques),
+        ", ".join(sorted(entry.needs)),
+        entry.reference,
+        entry.claim,
+        f"{100 * entry.share:g} % {BUDGETS[_budget(entry)]}",
+    )
+
+
+def _facts(entry: Entry) -> dict[str, Any]:
+    return {
+        "version": entry.version,
+        "stage": entry.stage,
+        "scope": entry.scope,
+        "kind": entry.kind,
+        "reference": entry.reference,
+        "claim": entry.claim,
+        "techniques": list(entry.techniques),
+        "share": entry.share,
+        "budget": _budget(entry),
+        "needs": sorted(entry.needs),
+        "sees": entry.sees,
+    }
+
+
+def _budget(entry: Entry) -> str:
+    """Returns whose budget it spends: an advisory one is promised nothing and costs nobody."""
+    if entry.claim == "advisory":
+        return "none"
+    return "fleet" if entry.alerts_per_month(0.0, 1.0) > 0 else "model"

@@ -31,12 +31,13 @@ SHARDS = 4
 @cache
 def frozen(name: str = "") -> Baseline:
     """Returns the baseline that a detector's trial is held against, as the product builds it; of calm traffic without one."""
-    golden = trial(name).golden if name else calm()
-    return frozen() if name and golden is calm() else _built(golden)
+    golden, training = (trial(name).golden, trial(name).training) if name else (calm(), None)
+    return frozen() if name and golden is calm() and training is None else _built(golden, training)
 
 
-def _built(golden: Rows) -> Baseline:
+def _built(golden: Rows, training: Rows | None) -> Baseline:
     sample = Sample()
+    sample.training = training
     for rows in cut(golden, 512):
         sample.add(rows)
     return build_baseline(sample, zone="UTC", alerts_per_model_month=1.0, origin="a test")

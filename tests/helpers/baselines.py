@@ -13,8 +13,9 @@ from models.baseline import FORMAT, Baseline, Quantity, Season, Watched, hash_of
 from models.cells import cells_of, padded
 from models.census import Census
 from models.detector import CountsDetector
+from models.draft import LEAST_SIGMAS
 from models.experts import EXPERTS
-from models.loda import build_loda, held_out
+from models.loda_fit import build_loda, held_out
 from models.quantity import WORDS, columns
 from models.season import bucket_of
 from tests.helpers.traffic import cut
@@ -40,7 +41,7 @@ def baseline_of(
     values, bucket = columns(layout, golden), bucket_of(season, golden.ts)
     quantities = []
     for quantity, column in zip(layout.quantities, values, strict=True):
-        if quantity.watches == "envelope":
+        if quantity.watches in ("envelope", "tail"):
             column[~held_out(len(golden))] = np.nan  # scores of rows that made the histograms are lower than later ones
         cells = [cells_of(column[bucket == number], np.ones(int((bucket == number).sum()))) for number in range(season.buckets)]
         edges, masses = zip(*(padded(one) for one in cells), strict=True)
@@ -51,7 +52,7 @@ def baseline_of(
                 quantity.feature,
                 np.stack(edges).astype("<f4").tobytes(),
                 np.stack(masses).astype("<f8").tobytes(),
-                np.array([one.rows for one in cells], "<f8").tobytes(),
+                np.array([one.rows / LEAST_SIGMAS.get(quantity.watches, 1.0) ** 2 for one in cells], "<f8").tobytes(),
                 correlation,
                 ONES,
                 ZEROS,
@@ -86,7 +87,7 @@ def _layout(golden: Rows, watches: tuple[Watched, ...], season: Season, correlat
         references=b"",
         gate=(),
     )
-    if "envelope" not in watches:
+    if "envelope" not in watches and "tail" not in watches:
         return bare
     envelope, references = build_loda(golden.values, golden.features, 1)
     return msgspec.structs.replace(bare, envelope=envelope, references=references)

@@ -11,7 +11,9 @@ from tests.helpers.signals import (
     HOUR,
     MINUTE,
     T0,
+    arriving,
     caller,
+    colluding,
     drift,
     fault,
     golden,
@@ -19,6 +21,8 @@ from tests.helpers.signals import (
     order,
     probing,
     provisional,
+    remembering,
+    searching,
     shifted,
     signals,
     silence,
@@ -48,11 +52,28 @@ def judged() -> list[Signal]:
         sweep(model="prod/swept@1"),
         sweep(model="prod/few@1", evidence={}),
         sweep(T0 + 2 * HOUR, model="prod/swept@1"),
+        golden("amount & balance", model="prod/apart@1"),
+        *callers_and_crowds(),
     ]
     unarmed = [msgspec.structs.replace(s, uid=f"{s.uid}-p", model=f"{s.model}1", ladder="provisional") for s in armed]
     no_gate = provisional(model="prod/nogate@1", claim="advisory", false_alerts_per_month=None)
     wide = [golden(f"input {i}", T0 + i, model="prod/wide@1") for i in range(12)]
     return [*armed, *unarmed, no_gate, *wide, drift(model="prod/wide@1"), drift(model="prod/moved@1")]
+
+
+def callers_and_crowds() -> list[Signal]:
+    """Returns signals of the detectors of query attacks, each about a model or a caller of its own."""
+    paths = ("label flip", "margin", "envelope", "self-similarity")
+    told = {"interval_low": 0.4931, "interval_high": 0.5078, "bits_learned": 6.1, "distinct_callers": 200}
+    return [
+        *(searching(name, f"path {name}", model="prod/path@1") for name in paths),
+        searching("margin", "agreed", model="prod/agreed@1"),
+        probing("agreed", model="prod/agreed@1"),
+        remembering("member", model="prod/member@1"),
+        *(colluding(name, model=f"prod/{name.split()[0]}@1") for name in ("crowded cells", "low margin", "shared template")),
+        arriving(model="prod/cohort@1"),
+        sweep(model="prod/learned@1", evidence=told),
+    ]
 
 
 def all_findings(privacy: Privacy | None = None) -> list[Finding]:

@@ -106,6 +106,51 @@ def sweep(at: int = T0, **changes: Any) -> Signal:
     return _signal(None, at, spread | changes)
 
 
+def searching(signal: str = "label flip", who: str | Caller = "acct-8841", at: int = T0, **changes: Any) -> Signal:
+    """Returns a signal of one caller that searches for the decision boundary, or seems to."""
+    path = {
+        "detector": "query_path",
+        "reference": "frozen",
+        "false_alerts_per_month": 0.1,
+        "watches": "caller path",
+        "techniques": ("AML.T0043.001", "AML.T0015"),
+        "count": 14,
+        "evidence": {"baseline": "3fa2c1d4e5f6", "signal": signal},
+    }
+    return _signal(caller(who) if isinstance(who, str) else who, at, path | changes)
+
+
+def remembering(who: str | Caller = "acct-8841", at: int = T0, **changes: Any) -> Signal:
+    """Returns a signal of one caller that asks about training rows."""
+    known = {
+        "detector": "membership_probe",
+        "reference": "frozen",
+        "false_alerts_per_month": 0.05,
+        "watches": "training records",
+        "techniques": ("AML.T0024.000",),
+        "evidence": {
+            "baseline": "3fa2c1d4e5f6",
+            "signal": "training records",
+            "hit_share": 0.31,
+            "golden_hit_share": 0.02,
+        },
+    }
+    return _signal(caller(who) if isinstance(who, str) else who, at, known | changes)
+
+
+def colluding(signal: str = "crowded cells", at: int = T0, **changes: Any) -> Signal:
+    """Returns a signal of many callers who ask the same, each little."""
+    evidence = {"baseline": "3fa2c1d4e5f6", "signal": signal, "distinct_callers": 61, "members": "1f0e9a3b5c7d2468"}
+    return sweep(at, detector="collusion", **{"watches": "inputs", "count": 64, "evidence": evidence} | changes)
+
+
+def arriving(at: int = T0, **changes: Any) -> Signal:
+    """Returns a signal of a cohort of new accounts that behave like one client."""
+    counted = {"newcomers": 1_200, "even_newcomers": 730, "quota_questions": 16, "quota_hours": 2.5}
+    evidence = {"baseline": "3fa2c1d4e5f6", **counted}
+    return sweep(at, detector="newcomer_cohort", **{"watches": "newcomers", "evidence": evidence} | changes)
+
+
 def _signal(who: Caller | None, at: int, changes: dict[str, Any]) -> Signal:
     values: dict[str, Any] = {
         "kind": Kind.PROBING,

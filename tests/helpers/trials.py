@@ -9,7 +9,10 @@ from typing import Final
 
 import numpy as np
 
+from tests.helpers.cohorts import copied
 from tests.helpers.traffic import join, poisson, rows_at, steady, with_values
+from tests.helpers.trial_boundary_probe import probed
+from tests.helpers.trial_membership_probe import asked_for_training_rows
 from tocsin.rows import Rows
 
 CHANGED: Final = 16_000
@@ -24,11 +27,13 @@ class Trial:
         golden: rows of `tests.helpers.traffic.MODEL` that its baseline is built from.
         rows: of the same model, in time order, that begin after them.
         changed: the first of them that is not calm.
+        training: rows that the model was trained on, if the detector must know.
     """
 
     golden: Rows
     rows: Rows
     changed: int
+    training: Rows | None = None
 
 
 @cache
@@ -49,7 +54,29 @@ def everything_at_once() -> Trial:
     return Trial(calm(), with_values(rows, CHANGED, **after), CHANGED)
 
 
-TRIALS: Final[dict[str, Callable[[], Trial]]] = {}
+@cache
+def copying() -> Trial:
+    """Returns three days of customers with habits, on whose last 300 new accounts ask a little of everything."""
+    return Trial(*copied())
+
+
+@cache
+def probing() -> Trial:
+    """Returns half an hour of a model with a threshold, at whose end twenty accounts bisect it."""
+    return Trial(*probed())
+
+
+@cache
+def membership() -> Trial:
+    """Returns 40 minutes at whose end a caller asks, among other things, what the model was trained on."""
+    return Trial(*asked_for_training_rows(calm()))
+
+
+TRIALS: Final[dict[str, Callable[[], Trial]]] = {
+    "newcomer_cohort": copying,
+    "boundary_probe": probing,
+    "membership_probe": membership,
+}
 """Detector → its own trial; all others stand `everything_at_once`."""
 
 MOST_STATE: Final[dict[str, int]] = {}

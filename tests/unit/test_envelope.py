@@ -7,15 +7,17 @@ import pytest
 
 from models import envelope
 from models.baseline import Baseline, hash_of
+from models.census import Census
 from models.detector import Seat
+from models.envelope import Envelope
+from models.envelope_scout import EnvelopeScout
 from models.experts import EXPERTS
-from models.golden_watch import GoldenWatch
-from models.loda import p_values, scores
+from models.loda import TAIL, p_values, scores
 from models.shiryaev_roberts import MONTH_S
-from tests.helpers.baselines import baseline_of, weighed
-from tests.helpers.traffic import MODEL, rows_at, with_values
+from tests.helpers.baselines import Feed, baseline_of, weighed
+from tests.helpers.traffic import MODEL, cut, rows_at, with_values
 from tocsin.errors import ConfigError
-from tocsin.reading import Reading
+from tocsin.reading import Reading, Reports
 from tocsin.rows import Rows
 
 RATE = 4.0
@@ -32,7 +34,7 @@ def baseline() -> Baseline:
     return baseline_of(calm(40_000, 1), watches=("envelope",))
 
 
-def build(baseline: Baseline, alerts_per_month: float = 1.0) -> GoldenWatch:
+def build(baseline: Baseline, alerts_per_month: float = 1.0) -> Envelope:
     return envelope.build(Seat(model=MODEL, baseline=baseline, alerts_per_month=alerts_per_month))
 
 
@@ -74,7 +76,7 @@ def test_inputs_that_are_more_ordinary_than_ever_are_no_alarm(baseline: Baseline
 
 
 def test_only_experts_that_say_scores_rose_bet(baseline: Baseline) -> None:
-    bank = build(baseline).bank
+    bank = build(baseline).watch.bank
     assert {EXPERTS[index].direction for index in bank.experts} == {"up", "top"}
 
 
@@ -88,6 +90,49 @@ def test_a_fifth_of_the_traffic_on_a_walk_is_found_and_moves_nothing(baseline: B
     assert readings(baseline, with_values(rows, 0, values=values))
     assert hash_of(baseline) == name
     assert p_values(baseline.envelope, scores(baseline.envelope, target)).tolist() == p
+
+
+def test_a_few_very_strange_rows_are_found_by_the_tail_long_before(baseline: Baseline) -> None:
+    tailed = baseline_of(calm(40_000, 1), watches=("envelope", "tail"))
+    rows = with_strange(calm(20_000, 8), 0.01)
+    first = readings(tailed, rows)[0]
+    assert CHANGED <= first.at.offset < CHANGED + 2_500
+    assert first.watches == "envelope"
+    assert first.evidence["golden_share_outside"] == float(f"{envelope.OUTSIDE * TAIL:.3g}")
+    assert 0.003 < first.evidence["recent_share_outside"] < 0.03  # type: ignore[operator]
+    assert not [reading for reading in readings(baseline, rows) if reading.at.offset <= first.at.offset]
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_the_tail_of_calm_traffic_is_no_news(seed: int) -> None:
+    tailed = baseline_of(calm(40_000, 1), watches=("envelope", "tail"))
+    assert weighed(build(tailed, 4.0), tailed, calm(60_000, seed)) == []
+
+
+def test_a_finding_names_the_feature_the_callers_and_rows_to_look_at(baseline: Baseline) -> None:
+    rows, watch, looking = with_strange(calm(12_000, 4), 0.05), build(baseline), EnvelopeScout(baseline)
+    feed = Feed(Census(baseline, 1))
+    first = next(reading for block in cut(rows, 128) for reading in told_and_weighed(watch, looking, feed, block))
+    assert str(first.evidence["offending_features"]).startswith(baseline.features[0])
+    assert first.evidence["distinct_callers"] == first.evidence["strange_rows_looked_at"]  # each has a caller of its own
+    assert len(first.examples) == 3
+    assert all(rows.values[0, where.offset] == 5_000 for where in first.examples)
+    fresh = build(baseline)
+    fresh.load(watch.dump())
+    assert fresh.dump() == watch.dump()
+    assert fresh.told == watch.told
+
+
+def told_and_weighed(watch: Envelope, looking: EnvelopeScout, feed: Feed, block: Rows) -> list[Reading]:
+    """Returns what the detector reads after the scout's report and the counts of these rows."""
+    report = looking.look(block)
+    if report is not None:
+        times = (int(block.ts[0]), int(block.ts[-1]))
+        at = block.coordinates(len(block) - 1)
+        watch.receive(
+            Reports("envelope", 1, MODEL, "", 1, "armed", len(block), *times, at, report.callers, report.body), seconds=0.0
+        )
+    return feed.weighed(watch, block)
 
 
 def test_without_a_baseline_it_says_so() -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from river import anomaly
 
-from models.loda import CALIBRATION_ROWS, PROJECTIONS, Loda, build_loda, held_out, offenders, p_values, scores
+from models.loda import CALIBRATION_ROWS, PROJECTIONS, Loda, p_values, scores
+from models.loda_fit import build_loda, held_out
 from tests.helpers.packaged import Packaged, packaged
 from tocsin.codec import pack, unpack
 from tocsin.rows import category_code
@@ -120,7 +121,7 @@ WHOLE = scores(FROZEN, WIDE)
 
 def test_scores_are_exact_in_float32_and_usual_rows_score_about_zero() -> None:
     assert WHOLE.astype(np.float32).astype(np.float64).tolist() == WHOLE.tolist()
-    assert abs(WHOLE.mean()) < 0.2
+    assert abs(WHOLE[held_out(len(WHOLE))].mean()) < 0.2
 
 
 @pytest.mark.parametrize("features", [1, 2, 3, 500])
@@ -139,7 +140,6 @@ def test_features_that_never_vary_say_nothing_about_anybody(golden: NDArray[np.f
     loda, rows = built(values), normal(len(golden), 4)
     assert np.isnan(scores(loda, rows)).all()
     assert np.isnan(p_values(loda, scores(loda, rows))).all()
-    assert offenders(loda, names(values), rows[:, 0]) == ()
 
 
 def test_a_constant_among_others_is_left_out() -> None:
@@ -209,23 +209,6 @@ def test_a_usual_value_of_each_feature_in_an_unusual_combination_is_strange() ->
     assert auc(scores(loda, golden[:, 3_000:]), scores(loda, broken)) > 0.75
 
 
-@SETS
-def test_it_names_the_features_that_were_planted(data: Packaged) -> None:
-    loda = built(data.usual)
-    varied = [index for index, column in enumerate(data.usual) if len(np.unique(column)) > 1]
-    for feature in varied:
-        row = np.median(data.usual, axis=1)
-        row[feature] = row[feature] + 4 * np.ptp(data.usual[feature])
-        assert data.features[feature] == offenders(loda, data.features, row, 1)[0]
-
-
-def test_no_more_names_than_asked_for_and_none_twice() -> None:
-    golden = normal(30, 500)
-    for n in (1, 5, 100):
-        found = offenders(built(golden), names(golden), golden[:, 0] * np.float32(5), n)
-        assert len(found) == len(set(found)) <= n
-
-
 def test_the_same_rows_and_seed_give_the_same_bytes() -> None:
     golden = normal(5, 500)
     assert build_loda(golden, names(golden), 1) == build_loda(golden.copy(), names(golden), 1)
@@ -236,7 +219,7 @@ def test_it_survives_the_wire_and_stays_small() -> None:
     golden = normal(10, 30_000)
     loda, references = build_loda(golden, names(golden), 1)
     assert unpack(pack(loda), Loda, "test") == loda
-    assert len(pack(loda)) < 60_000
+    assert len(pack(loda)) < 75_000
     assert len(loda.calibration) == 4 * CALIBRATION_ROWS
     assert np.frombuffer(references, "<f4").reshape(-1, 10).shape == (1_024, 10)
     assert len(loda.weights) == 4 * PROJECTIONS * 7

@@ -12,7 +12,20 @@ from alerts.playbook import PLAYBOOK, Play, play_for
 from alerts.proposal import propose, response_to
 from alerts.severity import Severity
 from alerts.triage import Triage
-from tests.helpers.signals import HOUR, MINUTE, T0, caller, drift, golden, order, probing, provisional, shifted, signals, sweep
+from tests.helpers.signals import (
+    HOUR,
+    MINUTE,
+    T0,
+    caller,
+    drift,
+    golden,
+    order,
+    probing,
+    provisional,
+    shifted,
+    signals,
+    sweep,
+)
 from tocsin.config import Privacy
 from tocsin.signal import Kind, Signal
 
@@ -34,12 +47,13 @@ def test_every_row_of_the_playbook_is_the_answer_to_something() -> None:
 
 
 @pytest.mark.parametrize("play", PLAYBOOK)
-def test_only_probing_of_medium_and_above_is_throttled_and_always_for_a_limited_time(play: Play) -> None:
+def test_only_probing_of_medium_and_above_is_answered_with_deeds_and_always_for_a_limited_time(play: Play) -> None:
     kind, pattern, at_least, action, ttl_s, advice = play
-    throttles = kind is Kind.PROBING and at_least >= Severity.MEDIUM
-    assert (action == "throttle") is (throttles and pattern is not Pattern.SPREAD)
-    assert (action == "throttle_model") is (throttles and pattern is Pattern.SPREAD)
-    assert (ttl_s > 0) is throttles
+    acts = action != "annotate"
+    assert not acts or (kind is Kind.PROBING and at_least >= Severity.MEDIUM)
+    assert (action == "throttle_model") is (acts and pattern in (Pattern.SPREAD, Pattern.TOGETHER))
+    assert (action == "newcomer_quota") is (acts and pattern is Pattern.NEWCOMERS)
+    assert (ttl_s > 0) is acts
     assert advice.endswith(".")
 
 

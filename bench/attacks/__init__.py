@@ -1,0 +1,1 @@
+"""Attacks on models by their queries, and the ordinary clients they hide among: what the detection benchmark is run on."""
