@@ -58,10 +58,13 @@ def limits_of(drawn: Drawn) -> tuple[Values, NDArray[np.bool_]]:
         pool = np.sort(np.concatenate(known))
         pool = pool[np.isfinite(pool)]  # who is always answered alike is infinitely far from being answered otherwise
         if len(pool):
-            usual = pool[int(POOLED * len(pool))]
+            usual = _usual(known)
             strange = real & np.array([len(own) > 0 and float(np.median(own)) < usual for own in known])
             if strange.sum() <= real.sum() // MUTED:
                 muted[:, signal] = strange
+                pool = np.sort(
+                    np.concatenate([own[np.isfinite(own)] for own, mute in zip(known, strange, strict=True) if not mute])
+                )
             rest = [
                 (own, bool(name))
                 for own, name, mute in zip(known, real, muted[:, signal], strict=True)
@@ -69,6 +72,12 @@ def limits_of(drawn: Drawn) -> tuple[Values, NDArray[np.bool_]]:
             ]
             limits[signal] = _limit(signal, pool, rest)
     return limits, muted
+
+
+def _usual(known: list[Values]) -> float:
+    """Returns below what no more than a few of usual callers' values lie, though a fiftieth of the callers be strange."""
+    pool = np.sort(np.concatenate([own[:LEAST_ASKED] for own in known]))
+    return float(pool[int((POOLED + 1.0 / MUTED) * len(pool))])
 
 
 def _limit(signal: int, pool: Values, callers: list[tuple[Values, bool]]) -> Values:
