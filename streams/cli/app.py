@@ -18,6 +18,7 @@ from streams.cli import (
     config,
     coverage,
     dlq,
+    exposure,
     processes,
     silence,
     topics,
@@ -45,6 +46,7 @@ VERBS: Final[tuple[tuple[str, Callable[..., Any]], ...]] = (
     ("capture", traffic.capture),
     ("replay", traffic.replay),
     ("score", baseline.score),
+    ("exposure", exposure.exposure),
 )
 """Verbs that stand alone, in the order of `--help`."""
 
