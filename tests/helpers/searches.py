@@ -71,12 +71,13 @@ def habit(seed: int, count: int) -> Values:
     """Returns what a customer asks whose questions all lie around one record."""
     rng, pool = np.random.default_rng([seed, 2]), records(seed, 20 * count)
     apart = np.square(pool - pool[0]).sum(axis=1)
-    return pool[rng.permutation(np.argsort(apart)[: int(1.5 * count)])[:count]]
+    found: Values = pool[rng.permutation(np.argsort(apart)[: int(1.5 * count)])[:count]]
+    return found
 
 
 def bisections(seed: int, count: int) -> Values:
     """Returns what a line search asks: two records of different classes, then ten points between them, and so on."""
-    pool, made = records(seed + 1_000, 8 * count), []
+    pool, made = records(seed + 1_000, 8 * count), list[Values]()
     rng = np.random.default_rng([seed, 3])
     while len(made) < count:
         a, b = pool[rng.choice(len(pool), 2, replace=False)]

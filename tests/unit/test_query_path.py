@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -107,7 +108,7 @@ def test_a_retry_says_nothing() -> None:
 def test_an_attack_that_goes_on_is_told_again_when_it_has_doubled_and_not_before() -> None:
     counts = [reading.count for reading in observe(detector(), alone(bisections(3, 400)))]
     assert 3 <= len(counts) <= 6
-    assert all(later >= 2 * earlier for earlier, later in zip(counts, counts[1:], strict=False))
+    assert all(later >= 2 * earlier for earlier, later in pairwise(counts))
 
 
 def test_an_attack_that_goes_on_slowly_is_told_again_after_ten_minutes() -> None:
@@ -115,7 +116,7 @@ def test_an_attack_that_goes_on_slowly_is_told_again_after_ten_minutes() -> None
     slow = replace(rows, ts=START_MS + np.arange(60) * 60_000)
     readings = observe(detector(), slow)
     assert len(readings) >= 2
-    assert all(later.ts - earlier.ts >= 600_000 for earlier, later in zip(readings, readings[1:], strict=False))
+    assert all(later.ts - earlier.ts >= 600_000 for earlier, later in pairwise(readings))
 
 
 def test_an_attacker_between_honest_questions_of_its_own_is_found_later() -> None:
