@@ -22,6 +22,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.detection.envelope_blame import blamed
 from bench.detection.envelope_delay import delays
 from bench.detection.envelope_methods import OURS, Fitted, Method, Scores, Values, frozen, methods
 from bench.detection.envelope_walk import walks
@@ -124,6 +125,9 @@ def _measured(data: Packaged, seeds: tuple[int, ...], tried: dict[str, Method]) 
             yield Result(PART, data.name, name, "p of the target before a walk", before, seed)
             yield Result(PART, data.name, name, "p of the target after a walk", after, seed)
             yield Result(PART, data.name, name, "a walk moves the target's p by", abs(after - before), seed)
+        for many, first, share in blamed(stream.golden, usual, seed):
+            yield Result(PART, data.name, OURS, f"first named is planted, of {many}", first, seed)
+            yield Result(PART, data.name, OURS, f"share of {many} planted named", share, seed)
 
 
 def _committed(name: str, stream: Stream, seed: int) -> Iterator[Result]:
