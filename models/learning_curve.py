@@ -24,7 +24,8 @@ DRAWS: Final = 4
 """Surrogates of up to FEW answers; of more there is one."""
 FEW: Final = 256
 EVERY: Final = 4
-"""Of the questions kept, every fourth is for trying."""
+"""Of the questions kept, every fourth is for trying, and no more than TESTS."""
+TESTS: Final = 1_024
 LEAST: Final = 200
 """Questions with answers below which no surrogate is built."""
 FURTHEST: Final = 16.0
@@ -103,7 +104,8 @@ def curve_of(asked: Column, answers: Ints, near: Ints, mass: NDArray[Any]) -> Cu
     if len(answers) < LEAST:
         return None
     order = np.random.default_rng(SEED).permutation(len(answers))
-    tests, rest = order[::EVERY], np.delete(order, np.s_[::EVERY])
+    apart = np.s_[: EVERY * TESTS : EVERY]
+    tests, rest = order[apart], np.delete(order, apart)
     majority = float(np.bincount(answers[tests]).max() / len(tests))
     points: list[Point] = []
     for size in SIZES:

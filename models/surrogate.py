@@ -25,7 +25,6 @@ RIDGE: Final = 0.1
 
 Column = NDArray[np.float32]
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 def agreement(asked: Column, answers: Ints, tests: Column, truths: Ints) -> NDArray[np.bool_]:
@@ -41,23 +40,24 @@ def agreement(asked: Column, answers: Ints, tests: Column, truths: Ints) -> NDAr
     if len(classes) == 1:
         same: NDArray[np.bool_] = truths == classes[0]
         return same
-    wanted = np.eye(len(classes))[code]
+    wanted = np.eye(len(classes), dtype=np.float32)[code]
     usual = wanted.mean(axis=0)
     best = np.zeros(len(truths), np.bool_)
     distances = {shape: (_distances(asked, asked, shape), _distances(tests, asked, shape)) for shape, _ in KERNELS}
     for shape, width in KERNELS:
-        among, between = (np.exp(-part / width) for part in distances[shape])
-        among[np.diag_indices(len(code))] += RIDGE
+        among, between = (np.exp(part * np.float32(-1.0 / width)) for part in distances[shape])
+        among[np.diag_indices(len(code))] += np.float32(RIDGE)
         guessed = between @ np.linalg.solve(among, wanted - usual) + usual
         right = classes[guessed.argmax(axis=1)] == truths
         best = right if right.sum() > best.sum() else best
     return best
 
 
-def _distances(some: Column, others: Column, shape: str) -> Floats:
-    """Returns what a kernel of width 1 takes the exponential of, float64 (some, others): a mean over the features."""
+def _distances(some: Column, others: Column, shape: str) -> Column:
+    """Returns what a kernel of width 1 takes the exponential of, float32 (some, others): a mean over the features."""
     total = np.zeros((some.shape[1], others.shape[1]), np.float32)
     for mine, theirs in zip(some, others, strict=True):
         apart = mine[:, None] - theirs
         total += np.square(apart) * np.float32(0.5) if shape == "gaussian" else np.abs(apart)
-    return total.astype(np.float64) / max(len(some), 1)
+    total *= np.float32(1.0 / max(len(some), 1))
+    return total
