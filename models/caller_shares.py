@@ -31,6 +31,8 @@ LARGEST: Final = 1e30
 AGAIN_MS: Final = 600_000
 """A caller that goes on is read again after so long."""
 DEVIATIONS: Final = 4.0
+BETS: Final = (0.2, 0.5, 0.9)
+"""How far above the usual share lies the one bet on: 0 there, 1 at all rows."""
 MOST_USUAL: Final = 0.5
 """Where golden callers have a larger share, no share is odd enough to name anybody by."""
 MOST_EXAMPLES: Final = 8
@@ -92,9 +94,9 @@ class CallerShares:
         self.threshold = threshold
         self._at: dict[int, Held] = {}
         self._blind = usual >= MOST_USUAL
-        bets = [usual + (1.0 - usual) * part for part in (0.2, 0.5, 0.9)]
+        bets = [usual + (1.0 - usual) * part for part in BETS]
         self._hit = [log(q / usual) for q in bets]
-        self._miss = [log((1.0 - q) / (1.0 - usual)) for q in bets]
+        self._miss = [log(1.0 - part) for part in BETS]
 
     def mark(self, caller: int, number: int, question: int, ts: int, seconds: float, at: Coordinates) -> Crossing | None:
         """Takes note of a marked row; returns a crossing when its caller is to be read.
@@ -132,6 +134,11 @@ class CallerShares:
             return None
         held.told_ts = ts
         return Crossing(statistic, number - held.first + 1, held.marked, min(held.first_ts, ts), tuple(held.examples))
+
+    def level(self, caller: int) -> float:
+        """Returns mean R of a caller as it stands, seconds; 0 if none of its rows was marked."""
+        held = self._at.get(caller)
+        return 0.0 if held is None else sum(held.staked) / len(held.staked)
 
     def _forget(self) -> None:
         """Makes room: drops the weaker half of the quarter that was not marked for longest."""
