@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from alerts.incident import GROUP, Incident, hex_of
+from alerts.incident import GROUP, MAX_EXAMPLES, Incident, hex_of
 from alerts.pattern import Pattern
 from alerts.playbook import play_for
 from alerts.privacy import address, show
@@ -73,7 +73,7 @@ class Finding(msgspec.Struct, frozen=True):
         fired: signals so far.
         suppressed: signals since the previous finding that made none by themselves.
         suppressed_total: the same since opening.
-        examples: coordinates of rows to look at.
+        examples: coordinates of rows to look at, the one that made the leading signal cross first.
         silence: the silence it is under, or None.
         verdict: an analyst's last word, or "".
         proposal: what is proposed now, or None.
@@ -156,7 +156,7 @@ def finding_of(
         fired=incident.fired,
         suppressed=incident.unsaid,
         suppressed_total=incident.quiet,
-        examples=incident.examples,
+        examples=_examples(incident),
         silence=silence,
         verdict=incident.verdict,
         proposal=None,
@@ -165,6 +165,10 @@ def finding_of(
         advice=play_for(incident.kind, pattern, incident.severity).advice,
         pattern=pattern,
     )
+
+
+def _examples(incident: Incident) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((str(incident.lead().at), *incident.examples)))[:MAX_EXAMPLES]
 
 
 def _status(activity: Activity, silence: Silence | None) -> Status:

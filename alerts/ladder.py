@@ -12,7 +12,15 @@ from tocsin.inventory import Automatic
 from tocsin.trust import Role
 
 Measure = Literal[
-    "annotate", "throttle", "throttle_model", "coarsen_model", "jitter_model", "lock_tools", "disable_endpoint", "roll_back"
+    "annotate",
+    "newcomer_quota",
+    "throttle",
+    "throttle_model",
+    "coarsen_model",
+    "jitter_model",
+    "lock_tools",
+    "disable_endpoint",
+    "roll_back",
 ]
 OpenC2 = Literal["investigate", "set", "deny", "stop", "restore"]
 Subject = Literal["finding", "caller", "model", "tool", "endpoint"]
@@ -48,6 +56,7 @@ class Rung(NamedTuple):
 
 LADDER: Final[dict[Measure, Rung]] = {
     "annotate": Rung(0, "investigate", "finding", DAY_S, DAY_S, ("none", "callers", "model"), (0, 0, 0, 0)),
+    "newcomer_quota": Rung(1, "set", "model", DAY_S, 0, (), (1, 1, 1, 1)),
     "throttle": Rung(1, "set", "caller", 4 * HOUR_S, 10 * MINUTE_S, ("callers", "model"), (1, 1, 1, 1)),
     "throttle_model": Rung(2, "set", "model", 4 * HOUR_S, 5 * MINUTE_S, ("model",), (1, 1, 1, 1)),
     "coarsen_model": Rung(2, "set", "model", DAY_S, 5 * MINUTE_S, ("model",), (1, 1, 1, 1)),
@@ -56,4 +65,5 @@ LADDER: Final[dict[Measure, Rung]] = {
     "disable_endpoint": Rung(3, "stop", "endpoint", DAY_S, 0, (), (2, 1, 1, 1)),
     "roll_back": Rung(4, "restore", "model", 7 * DAY_S, 0, (), (2, 2, 2, 2), "ml-engineer"),
 }
-"""Every measure: name → what it takes."""
+"""Every measure: name → what it takes; from the mildest to the strongest, by what it does to those who did nothing. The quota
+concerns accounts of the last days only, `throttle` single callers, all others the whole model."""

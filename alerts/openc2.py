@@ -21,7 +21,8 @@ REQUESTS_PER_MINUTE: Final = {3: 60, 4: 10, 5: 1}
 """OCSF severity id → what a throttled caller is left: the stronger the suspicion, the less."""
 MODEL_SHARE: Final = {3: 0.8, 4: 0.5, 5: 0.25}
 """The same for a throttled model: share of its usual traffic."""
-OUTPUT: Final[dict[Measure, dict[str, Any]]] = {
+SETTINGS: Final[dict[Measure, dict[str, Any]]] = {
+    "newcomer_quota": {"requests": 32, "per": "day", "accounts_younger_than_days": 7},
     "coarsen_model": {"round_decimals": 1, "top_k": 1},
     "jitter_model": {"jitter": "keyed", "round_decimals": 2},
 }
@@ -141,7 +142,7 @@ def settings_of(order: Order) -> Mapping[str, Any]:
         case "roll_back":
             return {"to_version": order.to_version}
         case measure:
-            return OUTPUT.get(measure, {})
+            return SETTINGS.get(measure, {})
 
 
 def _target(order: Order) -> dict[str, Any]:

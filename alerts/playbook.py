@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, NamedTuple
 
+from alerts.ladder import LADDER, Measure
 from alerts.pattern import Pattern
 from alerts.severity import Severity
 from tocsin.signal import Kind
 
-Action = Literal["annotate", "newcomer_quota", "throttle", "throttle_model"]
-"""`annotate` asks nobody to do anything: the finding is the response. `newcomer_quota` asks people to let accounts of the last
-days ask less, and concerns nobody else; `throttle` asks a gateway to slow callers down, `throttle_model` asks people to slow a
-whole model down or to raise friction for newcomers."""
-
-LADDER: Final[tuple[Action, ...]] = get_args(Action)
-"""From the mildest to the strongest, by what it does to those who did nothing."""
-
-CEILINGS: Final[dict[Pattern, Action]] = {
+CEILINGS: Final[dict[Pattern, Measure]] = {
     Pattern.VARIATIONS: "throttle",
     Pattern.TOGETHER: "throttle_model",
     Pattern.SPREAD: "throttle_model",
@@ -46,7 +39,7 @@ class Play(NamedTuple):
     kind: Kind
     pattern: Pattern | None
     at_least: Severity
-    action: Action
+    action: Measure
     ttl_s: int
     advice: str
 
@@ -153,6 +146,7 @@ PLAYBOOK: Final[tuple[Play, ...]] = (
 
 def play_for(kind: Kind, pattern: Pattern, severity: Severity) -> Play:
     """Returns the row for an incident; every kind ends with one for any pattern and severity that does nothing."""
-    most = LADDER.index(CEILINGS.get(pattern, LADDER[-1]))
+    order = list(LADDER)
+    most = order.index(CEILINGS.get(pattern, order[-1]))
     fit = (play for play in PLAYBOOK if play.kind is kind and play.pattern in (None, pattern) and severity >= play.at_least)
-    return next(play for play in fit if LADDER.index(play.action) <= most)
+    return next(play for play in fit if order.index(play.action) <= most)

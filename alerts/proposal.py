@@ -8,7 +8,7 @@ import msgspec
 
 from alerts.incident import Incident, hex_of
 from alerts.ladder import Measure
-from alerts.playbook import Action, play_for
+from alerts.playbook import play_for
 from alerts.privacy import show
 from tocsin.config import Privacy
 from tocsin.ids import uid
@@ -73,7 +73,7 @@ class Response(NamedTuple):
         targets: to which callers, as hashes in hex, ascending; none when it is about the whole model.
     """
 
-    action: Action
+    action: Measure
     targets: tuple[str, ...]
 
 
@@ -110,16 +110,18 @@ def propose(incident: Incident, response: Response, now: int, reason: str, priva
         privacy: how callers are shown.
     """
     play = play_for(incident.kind, incident.pattern(), incident.severity)
-    callers = [incident.top[name].caller for name in response.targets]
+    members = [incident.top[name] for name in response.targets]
     return Proposal(
         id=uid("proposal", incident.uid, incident.sequence, response.action, *response.targets),
         model=incident.model,
         finding_uid=incident.uid,
         action=response.action,
-        targets=tuple(Target(show(caller, privacy), caller.id_kind, hex_of(caller)) for caller in callers),
+        targets=tuple(Target(show(m.caller, privacy), m.caller.id_kind, hex_of(m.caller)) for m in members),
         ttl_s=play.ttl_s,
         reason=reason,
         created=now,
         expires=now + play.ttl_s * 1_000,
         supersedes=incident.proposal,
+        severity_id=int(incident.severity),
+        share=round(min(sum(member.share or 0.0 for member in members), 1.0), 6) if members else 1.0,
     )

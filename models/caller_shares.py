@@ -31,7 +31,11 @@ LARGEST: Final = 1e30
 AGAIN_MS: Final = 600_000
 """A caller that goes on is read again after so long."""
 DEVIATIONS: Final = 4.0
-MOST_USUAL: Final = 0.5
+"""Of the number of a golden caller's marked rows, which its share is surely above."""
+FEWER: Final = 10.0
+BETS: Final = (0.2, 0.5, 0.9)
+"""How far above the usual share lies the one bet on: 0 there, 1 at all rows."""
+MOST_USUAL: Final = 0.8
 """Where golden callers have a larger share, no share is odd enough to name anybody by."""
 MOST_EXAMPLES: Final = 8
 MOST_ASKED: Final = 32
@@ -92,9 +96,9 @@ class CallerShares:
         self.threshold = threshold
         self._at: dict[int, Held] = {}
         self._blind = usual >= MOST_USUAL
-        bets = [usual + (1.0 - usual) * part for part in (0.2, 0.5, 0.9)]
+        bets = [usual + (1.0 - usual) * part for part in BETS]
         self._hit = [log(q / usual) for q in bets]
-        self._miss = [log((1.0 - q) / (1.0 - usual)) for q in bets]
+        self._miss = [log(1.0 - part) for part in BETS]
 
     def mark(self, caller: int, number: int, question: int, ts: int, seconds: float, at: Coordinates) -> Crossing | None:
         """Takes note of a marked row; returns a crossing when its caller is to be read.
@@ -133,6 +137,11 @@ class CallerShares:
         held.told_ts = ts
         return Crossing(statistic, number - held.first + 1, held.marked, min(held.first_ts, ts), tuple(held.examples))
 
+    def level(self, caller: int) -> float:
+        """Returns mean R of a caller as it stands, seconds; 0 if none of its rows was marked."""
+        held = self._at.get(caller)
+        return 0.0 if held is None else sum(held.staked) / len(held.staked)
+
     def _forget(self) -> None:
         """Makes room: drops the weaker half of the quarter that was not marked for longest."""
         if len(self._at) <= MOST_CALLERS:
@@ -158,8 +167,8 @@ class CallerShares:
 def usual_share(hashes: NDArray[np.uint64], marked: NDArray[np.bool_]) -> float:
     """Returns the largest share of marked rows that a caller like the golden ones has, in (0, 1).
 
-    Callers' shares have a standard deviation, which two rows of one caller tell by how often both are marked; DEVIATIONS of
-    them above the share of all lies the largest, or where that of a golden caller surely lies.
+    Callers' shares follow a beta distribution, whose variance two rows of one caller tell by how often both are marked. The
+    largest is that which one in FEWER times as many callers exceeds, or where that of a golden caller surely lies.
 
     Args:
         hashes: uint64 (rows,), the golden callers'.
@@ -168,9 +177,19 @@ def usual_share(hashes: NDArray[np.uint64], marked: NDArray[np.bool_]) -> float:
     _, which = np.unique(hashes, return_inverse=True)
     asked, hits = np.bincount(which).astype(np.float64), np.bincount(which, marked)
     overall = (float(hits.sum()) + 1.0) / (float(asked.sum()) + 2.0)
-    pairs = float((asked * (asked - 1.0)).sum())
-    unsure = overall * (1.0 - overall) * float(np.sqrt(2.0 / max(pairs, 1.0)))
-    both = float((hits * (hits - 1.0)).sum()) / max(pairs, 1.0) - overall**2
-    deviation = float(np.sqrt(max(both, 0.0) + unsure))
-    surely = (hits - DEVIATIONS * np.sqrt(hits)) / asked
-    return min(max(overall + DEVIATIONS * deviation, float(surely.max()), 2.0 * overall), 1.0 - 1e-6)
+    pairs = max(float((asked * (asked - 1.0)).sum()), 1.0)
+    both = float((hits * (hits - 1.0)).sum()) / pairs - overall**2
+    variance = max(both, 0.0) + overall * (1.0 - overall) * float(np.sqrt(2.0 / pairs))
+    surely = float(((hits - DEVIATIONS * np.sqrt(hits)) / asked).max())
+    return min(max(_exceeded(overall, variance, 1.0 / (FEWER * len(asked))), surely, 2.0 * overall), 1.0 - 1e-6)
+
+
+def _exceeded(mean: float, variance: float, probability: float) -> float:
+    """Returns what a beta-distributed share of this mean and variance exceeds with this probability."""
+    size = mean * (1.0 - mean) / variance - 1.0
+    if size <= 0:
+        return 1.0
+    logit = np.linspace(-40.0, 40.0, 16_001)
+    density = -mean * size * np.logaddexp(0.0, -logit) - (1.0 - mean) * size * np.logaddexp(0.0, logit)
+    above = np.cumsum(np.exp(density - density.max())[::-1])[::-1]
+    return float(1.0 / (1.0 + np.exp(-logit[int((above > probability * above[0]).sum()) - 1])))

@@ -22,6 +22,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.gains import Gains
+
 BLOCKS: Final = (64, 256, 1024)
 """Rows."""
 BURSTS: Final = (16, *BLOCKS, 4096)
@@ -109,21 +111,20 @@ def burstiness(ranks: Floats) -> float:
     return most
 
 
-def tempering(evidence: NDArray[np.floating[Any]], weights: Floats) -> Floats:
+def tempering(gains: Gains) -> Floats:
     """Returns each expert's exponent, (experts,), in (0, 1]: how much of a block's variance independent rows explain.
 
     Args:
-        evidence: float (rows, experts), each row's log pay-offs, in ledger order.
-        weights: float64 (rows,), each row's discount.
+        gains: of rows in ledger order.
     """
-    experts = evidence.shape[1]
+    experts = gains.table.shape[2]
     exponents = np.ones(experts)
-    used = weights > 0
+    used = gains.weights > 0
     if int(used.sum()) < BLOCKS[0]:
         return exponents
-    variance = evidence[used].var(axis=0)
-    sums, mass = evidence * weights.astype(np.float32)[:, None], weights[:, None]
-    for block, before in zip(BLOCKS, (1, *BLOCKS), strict=False):
+    variance = gains.variance(used)
+    sums, mass = gains.sums_of_blocks(BLOCKS[0]), _summed(gains.weights[:, None], BLOCKS[0])
+    for block, before in zip(BLOCKS, (BLOCKS[0], *BLOCKS), strict=False):
         sums, mass = _summed(sums, block // before), _summed(mass, block // before)
         if len(sums) < ENOUGH_BLOCKS:
             break
@@ -133,7 +134,7 @@ def tempering(evidence: NDArray[np.floating[Any]], weights: Floats) -> Floats:
     return np.maximum(exponents, LEAST)
 
 
-def day_margin(evidence: NDArray[np.floating[Any]], weights: Floats, day: Ints, exponents: Floats) -> Floats:
+def day_margin(gains: Gains, day: Ints, exponents: Floats) -> Floats:
     """Returns the standard deviation between days of each expert's mean gain per unit of weight, (experts,), ≥ 0.
 
     From differences of neighbouring days: of days that differ they show all, of a drift, which no margin may swallow, little.
@@ -141,20 +142,18 @@ def day_margin(evidence: NDArray[np.floating[Any]], weights: Floats, day: Ints, 
     for there being only so many days. 0 when there is only one.
 
     Args:
-        evidence: float (rows, experts), each row's tempered log pay-offs, less their season bucket's mean.
-        weights: float64 (rows,), each row's discount.
+        gains: tempered and centred.
         day: int64 (rows,), rising.
         exponents: float64 (experts,), of the tempering.
     """
     starts = _starts(day[1:] != day[:-1]) if len(day) else np.empty(0, np.int64)
-    mass = np.add.reduceat(weights, starts) if len(starts) else np.empty(0)
+    mass = np.add.reduceat(gains.weights, starts) if len(starts) else np.empty(0)
     full = mass >= 0.25 * np.median(mass) if len(starts) else np.empty(0, np.bool_)  # the first and the last are often stubs
     if int(full.sum()) < 2:
-        return np.zeros(evidence.shape[1])
-    gained = np.expm1(evidence * weights.astype(np.float32)[:, None])  # float32 halves what is by far the largest array here
-    gains = np.add.reduceat(gained, starts, axis=0, dtype=np.float64) / mass[:, None]
-    steps = np.diff(gains[full], axis=0)
-    by_chance = evidence.var(axis=0, dtype=np.float64) / exponents * (1.0 / mass[full]).mean()
+        return np.zeros(gains.table.shape[2])
+    means = gains.from_each(starts) / mass[:, None]
+    steps = np.diff(means[full], axis=0)
+    by_chance = gains.variance() / exponents * (1.0 / mass[full]).mean()
     between = np.maximum((steps * steps).mean(axis=0) / 2.0 - by_chance, 0.0)
     spread: Floats = np.sqrt(between * (1.0 + 1.0 / int(full.sum())))
     return spread

@@ -29,7 +29,7 @@ ID: Final = "envelope"
 STRANGE: Final = 1 / 256
 EVERY: Final = 16
 AT_ONCE: Final = 64
-AT_A_TIME: Final = 1_024
+AT_A_TIME: Final = 256
 """Rows whose features are tried at once."""
 
 

@@ -27,6 +27,7 @@ from models.dependence import (
 )
 from models.discount import discount
 from models.experts import EXPERTS
+from models.gains import Gains
 from models.season import BUCKET_ROWS
 from models.shiryaev_roberts import log_pay_offs
 
@@ -123,7 +124,7 @@ def fitted(outline: Quantity, values: NDArray[np.float32], ground: Ground) -> Fi
     rows = _Rows(bucket, cell, weights, day_or_part(ground.day[known]))
     if values.min() == values.max():  # nothing varies, so nothing depends on anything
         return Fit(bare, bare, 1.0)
-    exponents = tempering(_centred(_evidence(bare, rows), bucket), weights)
+    exponents = tempering(_gains(bare, rows))
     plain = _with_margin(bare, np.where(exponents < RESIDUAL, exponents, 1.0), rows)
     if (exponents >= RESIDUAL).all():
         return Fit(plain, plain, steady)
@@ -140,24 +141,15 @@ class _Rows:
 
 def _with_margin(bare: Quantity, exponents: Floats, rows: _Rows) -> Quantity:
     tempered = msgspec.structs.replace(bare, tempering=exponents.astype("<f4").tobytes())
-    margin = day_margin(_centred(_evidence(tempered, rows), rows.bucket), rows.weights, rows.day, exponents)
+    margin = day_margin(_gains(tempered, rows), rows.day, exponents)
     return msgspec.structs.replace(tempered, margin=margin.astype("<f4").tobytes())
 
 
-def _evidence(quantity: Quantity, rows: _Rows) -> NDArray[np.float32]:
-    """Returns each row's log pay-offs, float32 (rows, experts)."""
+def _gains(quantity: Quantity, rows: _Rows) -> Gains:
+    """Returns what each row gains each expert, centred."""
     buckets = len(quantity.golden_rows) // 8
-    tables = np.stack([log_pay_offs(quantity, bucket) for bucket in range(buckets)]).astype(np.float32)
-    return tables[rows.bucket, rows.cell]
-
-
-def _centred(evidence: NDArray[np.float32], bucket: Ints) -> NDArray[np.float32]:
-    """Returns evidence less its season bucket's mean: buckets that differ by how well they are known are no dependence."""
-    order = np.argsort(bucket, kind="stable")
-    starts = np.flatnonzero(np.diff(bucket[order], prepend=-1))
-    means = np.add.reduceat(evidence[order], starts, axis=0) / np.diff(starts, append=len(order))[:, None]
-    centred: NDArray[np.float32] = evidence - means[np.cumsum(np.bincount(bucket, minlength=1) > 0)[bucket] - 1]
-    return centred
+    tables = np.stack([log_pay_offs(quantity, bucket) for bucket in range(buckets)])
+    return Gains(tables, rows.bucket, rows.cell, rows.weights).centred()
 
 
 def _cells(values: NDArray[np.float32], weights: Floats, bucket: Ints, buckets: int) -> list[Cells]:

@@ -66,13 +66,13 @@ class Followed:
         """Returns what each row's bets pay when they hit, float64 (rows, BETS + 1); draws the callers for later epochs.
 
         Args:
-            below: bool (rows, KINDS).
+            below: bool (rows, KINDS), at least one row.
             epochs: int32 (rows,).
             drawn: bool (rows,), the first row of its caller in its epoch.
         """
         crowd = self.state.crowd
         made = np.empty((len(below), BETS + 1))
-        for epoch in np.unique(epochs).tolist():
+        for epoch in range(int(epochs.min()), int(epochs.max()) + 1):
             rows = epochs == epoch
             crowd.turn(epoch)
             made[rows] = crowd.pays()

@@ -35,6 +35,11 @@ class FrequencySketch:
         self._cells = np.zeros((2, 1 << BITS), np.uint8)
         self._counted = 0
 
+    @property
+    def bytes(self) -> int:
+        """Returns what it takes when every page has been touched."""
+        return self._cells.nbytes
+
     def add(self, keys: NDArray[np.uint64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """Returns how often these were seen of late, at most MOST, now that they were seen so many times more.
 

@@ -50,38 +50,41 @@ class Drawn:
 
 def limits_of(drawn: Drawn) -> tuple[Values, NDArray[np.bool_]]:
     """Returns (limits, muted): float32 (SIGNALS, RHO), -inf where a signal is unknown or of no use; bool (callers, SIGNALS)."""
-    limits = np.full((len(SIGNALS), len(RHO)), -np.inf, np.float32)
+    limits = np.empty((len(SIGNALS), len(RHO)), np.float32)
     muted = np.zeros((len(drawn.signals), len(SIGNALS)), np.bool_)
     real = drawn.hash != 0
     for signal in range(len(SIGNALS)):
         known = [own[~np.isnan(own[:, signal]), signal] for own in drawn.signals]
-        pool = np.sort(np.concatenate(known))
-        pool = pool[np.isfinite(pool)]  # who is always answered alike is infinitely far from being answered otherwise
-        if len(pool):
-            usual = pool[int(POOLED * len(pool))]
-            strange = real & np.array([len(own) > 0 and float(np.median(own)) < usual for own in known])
-            if strange.sum() <= real.sum() // MUTED:
-                muted[:, signal] = strange
-            rest = [
-                (own, bool(name))
-                for own, name, mute in zip(known, real, muted[:, signal], strict=True)
-                if not mute and len(own)
-            ]
-            limits[signal] = _limit(signal, pool, rest)
+        muted[:, signal] = mute = _strange(known, real)
+        limits[signal] = _limit(signal, [(known[caller], bool(real[caller])) for caller in np.flatnonzero(~mute).tolist()])
     return limits, muted
 
 
-def _limit(signal: int, pool: Values, callers: list[tuple[Values, bool]]) -> Values:
+def _strange(known: list[Values], real: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Returns which real callers are strange all the time; none, if they are more than a few.
+
+    What is usual is read off as if all those few were in the pool's tail.
+    """
+    pool = np.sort(np.concatenate([own[:LEAST_ASKED] for own in known]))
+    if not len(pool):
+        return np.zeros(len(known), np.bool_)
+    usual = pool[int((POOLED + 1.0 / MUTED) * len(pool))]
+    strange = real & np.array([len(own) > 0 and float(np.median(own)) < usual for own in known])
+    return strange if strange.sum() <= real.sum() // MUTED else np.zeros(len(known), np.bool_)
+
+
+def _limit(signal: int, callers: list[tuple[Values, bool]]) -> Values:
     """Returns the highest limits tried, per RHO, under which the bets on one signal would accuse none of these callers.
 
     Args:
         signal: which.
-        pool: its finite golden values, sorted.
-        callers: (values in the order of asking, whether it is a real caller).
+        callers: (its values in the order of asking, whether it is a real caller).
     """
     values = np.concatenate([own for own, _ in callers])
+    pool = np.sort(values[np.isfinite(values)])  # who is always answered alike is infinitely far from being answered otherwise
+    callers = [(own, real) for own, real in callers if len(own)]
     counts = np.array([len(own) for own, _ in callers])
-    for strictness in STRICTNESS:
+    for strictness in STRICTNESS if len(pool) else ():
         kept = [[_kept(np.sort(own), rho / strictness, real) for rho in RHO] for own, real in callers]
         limit: Values = np.minimum(np.min(kept, axis=0), pool[int(POOLED / strictness * len(pool))]).astype(np.float32)
         below = np.zeros((len(values), len(SIGNALS), len(RHO)), np.bool_)
@@ -90,8 +93,7 @@ def _limit(signal: int, pool: Values, callers: list[tuple[Values, bool]]) -> Val
         known[:, signal] = True
         made = factors(below.reshape(len(values), -1), known, Crowd().pays())
         sums = run(np.zeros((len(counts), BETS + 1)), counts, np.ones(len(values)), made)
-        highest = max(float(of_signals(sums)[:, signal].max()), 0.0)
-        if highest < CAREFUL * len(values):
+        if of_signals(sums)[:, signal].max() < CAREFUL * len(values):
             return limit
     return np.full(len(RHO), -np.inf, np.float32)
 

@@ -191,7 +191,8 @@ def _gate(baseline: Baseline, held_out: Rows, alerts_per_month: float) -> Gate:
 
     An alarm is a caller that ever reaches a level; a retry of the same by the same caller would tell nobody anything new.
     """
-    path = QueryPath(1e-30, 1, {held_out.model: baseline})
+    path = QueryPath(1.0, 1, {held_out.model: baseline})
+    path.threshold = float("nan")  # nothing reaches it
     seconds = float(Accounts(1).stakes(held_out.model, held_out.ts).sum())
     level = np.concatenate([path.follow([held_out.select(slice(at, at + 512))]).level for at in range(0, len(held_out), 512)])
     order = np.argsort(held_out.hash, kind="stable")

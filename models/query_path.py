@@ -136,7 +136,7 @@ class QueryPath:
     def _step(self, joined: Joined, asked: Asked, before: int, course: Course) -> None:
         """Takes questions that are no retries; adds to the course what they come to."""
         signals = meet(self.rings, asked.questions, max(part.model.space.dims for part in joined.parts))
-        callers, first, counts = np.unique(asked.questions.slot, return_index=True, return_counts=True)
+        callers, first, counts = asked.questions.callers
         records = take(self.rings.callers, callers)
         made = _factors(joined, asked, signals, records, first)
         step = Step(counts, joined.ts[asked.row], joined.stakes[asked.row], made)
@@ -218,6 +218,8 @@ def _factors(joined: Joined, asked: Asked, signals: NDArray[np.float32], records
     pays = np.empty((len(signals), STAKED + 1))
     for number, model in joined.models.items():
         mine = owners == number
+        if not mine.any():
+            continue
         below[mine] = model.below(signals[mine]) & np.repeat(known[mine], len(RHO), axis=1)
         pays[mine] = model.pays(below[mine], epochs[mine], drawn[mine])
     return factors(below, known, pays)

@@ -40,6 +40,12 @@ class Questions:
     density: Column
     margin: Column
 
+    @property
+    def callers(self) -> tuple[Ints, Ints, Ints]:
+        """Returns (slots, first row of each, rows of each)."""
+        first = np.flatnonzero(np.diff(self.slot, prepend=-1))
+        return self.slot[first], first, np.diff(first, append=len(self.slot))
+
     def pick(self, which: NDArray[np.bool_] | Ints) -> Questions:
         """Returns some of them."""
         return Questions(
@@ -76,9 +82,10 @@ def fresh(rings: CallerRings, slot: Ints, prints: NDArray[np.uint32]) -> NDArray
     known &= np.arange(RING) >= RING - rings.callers["filled"][slot][:, None].astype(np.int64)
     again = known.any(axis=1)
     pairs = (slot << 32) | prints.astype(np.int64)
-    kinds, which, counts = np.unique(pairs, return_inverse=True, return_counts=True)
-    if len(kinds) < len(pairs):
-        again |= counts[which] > 1
+    ordered = np.sort(pairs)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(twice):
+        again |= np.isin(pairs, twice)
     new = np.ones(len(slot), np.bool_)
     for caller in np.unique(slot[again]).tolist():
         begin, end = np.searchsorted(slot, [caller, caller + 1]).tolist()
@@ -102,7 +109,7 @@ def meet(rings: CallerRings, asked: Questions, dims: int) -> NDArray[np.float32]
         asked: fresh ones.
         dims: dimensions beyond which all places are 0.
     """
-    callers, first, counts = np.unique(asked.slot, return_index=True, return_counts=True)
+    callers, first, counts = asked.callers
     begin = (np.arange(len(callers)) + 1) * RING + first  # each ring with its new questions behind it, one after the other
     at = np.repeat(begin - first, counts) + np.arange(len(asked.slot))
     total = len(callers) * RING + len(at)

@@ -39,6 +39,10 @@ EXPERTS: Final[tuple[tuple[float, int, tuple[float, float]], ...]] = (
 )
 """ε, k, and what is bet on new and on pure callers, see `strangers.pay_offs`."""
 MEMORY: Final = 128
+ASKED: Final = 64
+CELLS: Final = 256
+"""Into which the near zone is divided."""
+LEAST_ZONE: Final = 1e-12
 LARGEST: Final = 1e30
 LEAST_LOG: Final = -700.0
 REST_S: Final = 600.0
@@ -55,6 +59,7 @@ class _State(msgspec.Struct, array_like=True):
         rows: near rows so far.
         rest_s: how long nothing is staked yet.
         places: place of each of the last near rows, oldest first.
+        asked: cell of the near zone of each of the last strangers' near rows.
         level: of the known.
     """
 
@@ -64,6 +69,7 @@ class _State(msgspec.Struct, array_like=True):
     rows: int
     rest_s: float
     places: list[int]
+    asked: list[int]
     level: Level
 
 
@@ -99,7 +105,7 @@ class Search:
         self._bets = np.array([bets for _, _, bets in EXPERTS])
         self._of_strangers = self._bets.any(axis=1)
         count = len(EXPERTS)
-        self._now = _State([0.0] * count, [0.0] * count, [0] * count, 0, 0.0, [], level_of(shares))
+        self._now = _State([0.0] * count, [0.0] * count, [0] * count, 0, 0.0, [], [], level_of(shares))
 
     def weigh(self, distance: NDArray[np.float32], kinds: list[int], far: tuple[int, int, int], seconds: float) -> Found | None:
         """Returns what was found if one of these near rows was an alarm; it then begins anew.
@@ -118,10 +124,9 @@ class Search:
         lost = np.maximum(far[NEW] * miss[:, NEW] + far[PURE] * miss[:, PURE], LEAST_LOG)
         staked, evidence = staked * np.exp(lost), np.maximum(evidence + lost, 0.0)
         found = None
-        for place, kind, log in zip(places_of(distance), kinds, self._logs(distance), strict=True):
-            gain = np.minimum(log, 0.0) if place in now.places else log
-            gain = hit[:, kind] + (np.where(self._of_strangers, 0.0, gain) if kind == KNOWN else gain)
-            now.places = [*now.places, place][-MEMORY:]
+        logs, cells = self._logs(distance), self._cells(distance)
+        for place, cell, kind, log in zip(places_of(distance), cells, kinds, logs, strict=True):
+            gain = self._gain(hit, place, cell, kind, log)
             now.since = [now.rows if one <= 0 else at for one, at in zip(evidence.tolist(), now.since, strict=True)]
             now.rows += 1
             evidence = np.maximum(evidence + gain, 0.0)
@@ -135,6 +140,30 @@ class Search:
         now.staked, now.evidence = staked.tolist(), evidence.tolist()
         now.level.learn(kinds.count(KNOWN), far[KNOWN])
         return found
+
+    @property
+    def statistic(self) -> float:
+        """Returns mean R as it stands, seconds."""
+        return sum(self._now.staked) / len(self._now.staked)
+
+    def _gain(self, hit: Floats, place: int, cell: int, kind: int, log: Floats) -> Floats:
+        """Returns log e of one near row, and remembers where it was."""
+        now = self._now
+        gain = np.minimum(log, 0.0) if place in now.places else log
+        now.places = [*now.places, place][-MEMORY:]
+        if kind == KNOWN:
+            return np.where(self._of_strangers, 0.0, gain)
+        if cell not in now.asked:
+            gain = gain + hit[:, kind]
+        now.asked = [*now.asked, cell][-ASKED:]
+        return gain
+
+    def _cells(self, distance: NDArray[np.float32]) -> list[int]:
+        """Returns in which part of the near zone each row lies."""
+        zone = max(float(self._scale.distances[-1]), LEAST_ZONE)
+        parts = np.clip(distance.astype(np.float64) / zone, -1.0, 1.0) * (CELLS / 2)
+        cells: list[int] = np.floor(parts).astype(np.int64).tolist()
+        return cells
 
     def _logs(self, distance: NDArray[np.float32]) -> Floats:
         """Returns log e of how near each row is, float64 (near rows, experts)."""

@@ -2,7 +2,8 @@
 
 JSON, one object per line: `{"finding": <OCSF Detection Finding>}` for each finding in the order in which it
 was made, with `--lab` also `"lab": {"callers": [{"hash", "id", "id_kind"}], "events": [{"at", "event"}], "signals": […]}` in
-clear, for the owner of the data; then one line `{"summary": {"counts": {…}, "proposals": […], "rejected": {reason: n}}}`.
+clear, for the owner of the data, where callers are those that a finding is about and those whose hashes its evidence names;
+then one line `{"summary": {"counts": {…}, "proposals": […], "rejected": {reason: n}}}`.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def lines(replay: Replay, events: Events | None = None) -> list[bytes]:
 def _lab(found: Found, callers: dict[str, tuple[str, str]], opened: dict[Place, bytes]) -> dict[str, Any]:
     record = orjson.loads(found.finding)
     hashes = [evidence["actor"]["user"]["uid_alt"] for evidence in record["evidences"] if "actor" in evidence]
-    named = [(hash64, *callers[hash64]) for hash64 in hashes if hash64 in callers]
+    members = str(record["evidences"][0]["data"]["values"].get("members", "")).split(", ")
+    named = [(hash64, *callers[hash64]) for hash64 in dict.fromkeys((*hashes, *members)) if hash64 in callers]
     return {
         "callers": [{"hash": hash64, "id": caller, "id_kind": kind} for hash64, caller, kind in named],
         "events": [

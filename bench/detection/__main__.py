@@ -16,9 +16,13 @@ PARTS: Final[dict[str, str]] = {
     "table": "what each allowance for dependence buys and costs: false alarms per allowed one, and delay",
     "season": "what hourly cells spare a model whose traffic moves with the hour",
     "drift": "how soon changes are seen, beside River's detectors",
+    "joint": "how soon a change of how features go together is seen, beside detectors that look at them one by one",
     "envelope": "which single inputs are told from golden ones, beside detectors of River and scikit-learn",
     "query": "how many questions one attacker can ask, and which honest callers are accused, beside published detectors",
     "collusion": "the same attacks from an account per question, and benign crowds; who is named, and rightly so",
+    "newcomers": "how soon many new accounts that copy a model are found, and which campaigns are taken for them",
+    "exposure": "whether what the report says of a copy's fidelity is what real copies attain",
+    "probe": "how many questions somebody can ask who measures a threshold, beside River and a limit on rates",
     "scale": "what all detectors together cost and hold, over ordinary callers and ten million new ones",
 }
 """Module of this package → what it measures. Each has `run(quick)`, which yields `Result`s."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from drills.arrivals import arrivals
 from drills.card_fraud import THRESHOLD, Payments, decide, draw_payments, score
 from drills.population import Population, draw_population
+from drills.scenarios import SCENARIOS
 from tests.helpers.traffic import MODEL, SOURCE, START_MS, hash_of
 from tocsin.rows import Rows
 
@@ -27,6 +28,7 @@ FIRST_ACCOUNT: Final = 1 << 20
 HIGHEST: Final = 4.0
 """Amounts of the attacker reach up to so many times the one that is refused."""
 UNIFORM: Final = (0.5, 1.5)
+ONSET: Final = 0.3
 FEATURES: Final = tuple(field.name for field in fields(Payments))
 
 How = Literal["homing", "uniform"]
@@ -50,7 +52,7 @@ class Attack:
     probes: int = 3_000
 
 
-def ordinary(seed: int, rate: float, begin_s: float, seconds: float, callers: int = CALLERS) -> Rows:
+def ordinary(seed: int, rate: float, begin_s: float, seconds: float, scenario: str = "calm", callers: int = CALLERS) -> Rows:
     """Returns ordinary payments of one world; another `begin_s` is another stretch of it.
 
     Args:
@@ -58,13 +60,18 @@ def ordinary(seed: int, rate: float, begin_s: float, seconds: float, callers: in
         rate: payments a second.
         begin_s: seconds after START_MS.
         seconds: how long.
+        scenario: a row of `drills.scenarios.SCENARIOS` whose change begins at ONSET.
         callers: how many there are.
     """
     population = draw_population(np.random.default_rng(seed), seed, callers)
     rng = np.random.default_rng([seed, int(begin_s)])
-    parts = list(arrivals(rng, population, rate, START_MS + round(begin_s * 1000), seconds))
+    start_ms, plays = START_MS + round(begin_s * 1000), SCENARIOS[scenario]
+    parts = list(
+        arrivals(rng, population, rate, start_ms, seconds, lambda part: float(plays.volume(np.array([part]), ONSET)[0]))
+    )
     ts, who = np.concatenate([part.ts for part in parts]), np.concatenate([part.caller for part in parts])
-    return rows_of(rng, draw_payments(rng, population, who, ts), ts, who)
+    payments = plays.change(draw_payments(rng, population, who, ts), (ts - start_ms) / (seconds * 1000), ONSET)
+    return rows_of(rng, payments, ts, who)
 
 
 def rows_of(rng: np.random.Generator, payments: Payments, ts: Ints, who: Ints) -> Rows:

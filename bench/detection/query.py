@@ -129,9 +129,8 @@ def accused(of: Case, clients: int) -> Iterator[Result]:
         first = {int(calls.who[reading.at.offset]): str(reading.evidence["signal"]) for reading in reversed(said)}
         yield from _shares(of, method, set(first), clients)
         itself = {caller for caller, signal in first.items() if signal == "self-similarity"}
-        yield _row(
-            of, "benign sensors flagged for self-similarity alone", method, _share(itself, KINDS.index("sensor"), clients)
-        )
+        share = _share(itself, KINDS.index("sensor"), clients)
+        yield _row(of, "benign sensor clients flagged for self-similarity alone, share", method, share)
     few = calls.select((calls.who % BLOCK < PEER_CLIENTS) & (_numbers(calls.who) < PEER_CALLS))
     points, labels = of.standardised(few), (few.answers >= FLIP).tolist()
     for method, cold in peers(of).items():

@@ -23,7 +23,7 @@ from models.baseline import encode_baseline
 
 PART: Final = "scale"
 REGULAR: Final = 400_000
-FLOOD: Final = 20_000_000
+FLOOD: Final = 10_000_000
 QUICK: Final = 100
 
 

@@ -19,6 +19,7 @@ from streams.cli import (
     containment,
     coverage,
     dlq,
+    exposure,
     keys,
     processes,
     silence,
@@ -53,6 +54,7 @@ VERBS: Final[tuple[tuple[str, Callable[..., Any]], ...]] = (
     ("capture", traffic.capture),
     ("replay", traffic.replay),
     ("score", baseline.score),
+    ("exposure", exposure.exposure),
 )
 """Verbs that stand alone, in the order of `--help`."""
 

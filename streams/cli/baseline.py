@@ -156,11 +156,13 @@ def score(
     settings, events = events_of_file(file, settings, topic)
     one = msgspec.structs.replace(settings, detection=msgspec.structs.replace(settings.detection, shards=1))
     frames = frames_of(events.records(), one, derive_key(key, "caller"))
-    for at, name, number, p in scores(frames, read_baseline(baseline), tuple(detector or DETECTORS)):
+    for at, name, number, p, because in scores(frames, read_baseline(baseline), tuple(detector or DETECTORS)):
         if as_json:
-            print_json({"at": str(at), "detector": name, "score": number, "p": p})
+            blamed = {"because": list(because)} if because else {}
+            print_json({"at": str(at), "detector": name, "score": number, "p": p, **blamed})
         else:
-            say(f"{at}\t{name}\t{'-' if number is None else f'{number:.6g}'}\t{'-' if p is None else f'{p:.3g}'}")
+            told = ("-" if number is None else f"{number:.6g}", "-" if p is None else f"{p:.3g}", ", ".join(because))
+            say("\t".join((str(at), name, *told)).rstrip())
 
 
 def _learned(

@@ -65,9 +65,13 @@ Ask = Callable[[World, Ints, np.random.Generator], Values]
 
 def world_of(values: Values, seed: int) -> World:
     """Returns a world of these rows, (features, rows), half of them the customers'."""
+    order = np.random.default_rng(seed).permutation(values.shape[1])
+    return world_between(values[:, order[: len(order) // 2]], values[:, order[len(order) // 2 :]], seed)
+
+
+def world_between(mine: Values, theirs: Values, seed: int) -> World:
+    """Returns a world of the customers' rows and the copiers', (features, rows)."""
     rng = np.random.default_rng(seed)
-    order = rng.permutation(values.shape[1])
-    mine, theirs = values[:, order[: len(order) // 2]], values[:, order[len(order) // 2 :]]
     spread = np.maximum(mine.std(axis=1, keepdims=True), 1e-6)
     scaled, near = mine / spread, max(FEWEST_NEAR, int(NEAR * mine.shape[1]))
     centres = rng.integers(mine.shape[1], size=HABITS)

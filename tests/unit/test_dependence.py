@@ -7,15 +7,15 @@ import pytest
 
 from models.cells import pay_offs
 from models.dependence import burstiness, day_margin, day_or_part, intra_class_correlation, ranks_within, tempering, wandering
+from models.gains import Gains
 
 ROWS = 40_000
-UNIFORM = np.log(pay_offs(np.full(64, 1 / 64)))
+UNIFORM = np.log(pay_offs(np.full(64, 1 / 64)))[None, :, :]
 
 
-def evidence_of(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def gains_of(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Gains:
     cell = np.argsort(np.argsort(values)) * 64 // len(values)
-    evidence: np.ndarray[tuple[int, int], np.dtype[np.float64]] = UNIFORM[cell]
-    return evidence
+    return Gains(UNIFORM, np.zeros(len(values), np.int64), cell, np.ones(len(values)))
 
 
 def autoregressive(seed: int, phi: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -49,9 +49,8 @@ def test_a_constant_is_no_cluster() -> None:
 
 
 def test_independent_rows_are_hardly_tempered_and_neighbours_that_agree_are() -> None:
-    weights = np.ones(ROWS)
-    alone = tempering(evidence_of(np.random.default_rng(3).normal(size=ROWS)), weights)
-    together = tempering(evidence_of(autoregressive(3, 0.5)), weights)
+    alone = tempering(gains_of(np.random.default_rng(3).normal(size=ROWS)))
+    together = tempering(gains_of(autoregressive(3, 0.5)))
     assert np.median(alone) > 0.8
     assert together[:6].max() < 0.5  # sums of an AR(1) of .5 vary three times as much
     assert (together > 0).all()
@@ -72,8 +71,7 @@ def test_callers_that_take_turns_at_random_make_no_bursts_and_sessions_do() -> N
 
 
 def margin_of(values: np.ndarray[tuple[int], np.dtype[np.float64]], day: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
-    evidence = evidence_of(values)
-    return float(day_margin(evidence, np.ones(ROWS), day, np.ones(evidence.shape[1]))[:6].mean())
+    return float(day_margin(gains_of(values), day, np.ones(UNIFORM.shape[2]))[:6].mean())
 
 
 def test_days_that_differ_are_allowed_for_and_chance_within_them_is_not_counted_again() -> None:

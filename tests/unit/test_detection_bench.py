@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from bench.detection.query import BLOCK, _numbers, _share
+from bench.detection.query_watchers import PerEvent
 from bench.detection.scale_process import CALLERS, SHARDS, Deployment, frames
 from streams.baselines.store import MemoryBaselines
 from tocsin.config import Config, Detection
@@ -36,3 +38,16 @@ def test_a_deployment_carries_frames_through_sense_and_judge_and_counts_no_fault
     assert deployment.offsets["judge", 0] > 0
     assert deployment.spent["sense"] > deployment.spent["judge"] > 0
     assert deployment.broken == 0
+
+
+def test_calls_are_numbered_among_their_callers() -> None:
+    assert _numbers(np.array([7, 9, 7, 7, 9])).tolist() == [0, 0, 1, 2, 1]
+
+
+def test_a_share_is_of_the_clients_of_one_kind() -> None:
+    assert _share({0, 3, BLOCK + 1}, 0, 10) == 0.2
+    assert _share({0, 3, BLOCK + 1}, 1, 10) == 0.1
+
+
+def test_a_bench_may_stake_one_per_question_whatever_the_time() -> None:
+    assert PerEvent().stakes("fraud/card@3", np.array([5, 5, 5])).tolist() == [1.0, 1.0, 1.0]
