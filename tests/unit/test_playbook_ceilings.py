@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from alerts.formats.ocsf import render
-from alerts.pattern import Pattern
 from alerts.ladder import LADDER, Measure
+from alerts.pattern import Pattern
 from alerts.playbook import CEILINGS, play_for
 from alerts.severity import Severity
 from alerts.triage import Triage
