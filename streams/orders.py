@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from typing import Final
 
 import msgspec
-from confluent_kafka import KafkaException, Producer
 
-from streams.clients import producer_settings, topic_name
+from streams.clients import topic_name
+from streams.placing import place
 from streams.scan import scan
 from tocsin.codec import json_bytes
 from tocsin.config import Kafka
 from tocsin.control import CONTROLS, ControlBody, RemoveSilence, Silence, control_body
-from tocsin.errors import BrokerError, RejectError
+from tocsin.errors import RejectError
 
-SEND_S: Final = 10.0
 KINDS: Final = {body: kind for kind, body in CONTROLS.items()}
 
 
@@ -30,25 +29,7 @@ def send_order(kafka: Kafka, body: ControlBody) -> int:
     Raises:
         BrokerError: it was not acknowledged within ten seconds.
     """
-    topic = topic_name(kafka, "control")
-    placed: list[int] = []
-    failed: list[str] = []
-    # A person waits: unlike the ledger's producer this one gives up, and says so.
-    producer = Producer({**producer_settings(kafka), "message.timeout.ms": int(SEND_S * 1000), "log_level": 0})
-    try:
-        producer.produce(
-            topic,
-            json_bytes({"kind": KINDS[type(body)], "body": body}),
-            partition=0,
-            on_delivery=lambda error, message: failed.append(error.str()) if error else placed.append(message.offset() or 0),
-        )
-        producer.flush(SEND_S + 1)
-    except KafkaException as error:
-        failed.append(error.args[0].str())
-    if not placed:
-        producer.purge()
-        raise BrokerError(f"Kafka at {kafka.brokers}: {topic}: the order was not taken: {', '.join(failed) or 'no answer'}")
-    return placed[0]
+    return place(kafka, "control", json_bytes({"kind": KINDS[type(body)], "body": body}))
 
 
 def placed_orders(kafka: Kafka) -> Iterator[tuple[int, int, ControlBody]]:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any, Final
+from typing import Any
 
 import msgspec
-from confluent_kafka import KafkaException, Producer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from alerts.signing import sign
 from alerts.statement import MOST_MS, Kind, Statement
-from streams.clients import producer_settings, topic_name
 from streams.command.private_key import public_of
+from streams.placing import place
 from tocsin.config import Config, Kafka
-from tocsin.errors import BrokerError, ConfigError
+from tocsin.errors import ConfigError
 from tocsin.trust import Purpose
-
-SEND_S: Final = 10.0
 
 
 def person_of(config: Config, key: Ed25519PrivateKey) -> str:
@@ -47,22 +44,5 @@ def speak(kafka: Kafka, statement: Statement, key: Ed25519PrivateKey) -> int:
     Raises:
         BrokerError: it was not acknowledged within ten seconds.
     """
-    topic = topic_name(kafka, "approvals")
-    placed: list[int] = []
-    failed: list[str] = []
-    producer = Producer({**producer_settings(kafka), "message.timeout.ms": int(SEND_S * 1000), "log_level": 0})
-    try:
-        producer.produce(
-            topic,
-            sign(msgspec.to_builtins(statement), Purpose.STATEMENT, key),
-            key=statement.subject.encode(),
-            partition=0,
-            on_delivery=lambda error, message: failed.append(error.str()) if error else placed.append(message.offset() or 0),
-        )
-        producer.flush(SEND_S + 1)
-    except KafkaException as error:
-        failed.append(error.args[0].str())
-    if not placed:
-        producer.purge()
-        raise BrokerError(f"Kafka at {kafka.brokers}: {topic}: the statement was not taken: {', '.join(failed) or 'no answer'}")
-    return placed[0]
+    value = sign(msgspec.to_builtins(statement), Purpose.STATEMENT, key)
+    return place(kafka, "approvals", value, statement.subject.encode())
