@@ -21,17 +21,23 @@ import msgspec
 from alerts.budget import MOST_CHANGES, SETTLE_MS, Budget, Spent
 from alerts.containment import DAY_MS, TRIAGE, Cancelled, Decision, Memory, Notice, Outcome, Pending, Standing
 from alerts.ladder import LADDER
-from alerts.openc2 import Authority, Order, target_id
-from alerts.proposal import Proposal, Target
+from alerts.openc2 import Authority, Order, target_id, targets_of
+from alerts.proposal import Proposal
 from alerts.signing import Keyring, digest, key_id
-from alerts.statement import LEAST_REASON, Statement, opened
+from alerts.statement import LEAST_REASON, Statement, opened, proposal_of
 from tocsin.config import Command
-from tocsin.errors import SignatureError
+from tocsin.control import SetModel, control_body
+from tocsin.errors import RejectError, SignatureError
 from tocsin.ids import uid
 from tocsin.inventory import Model, last_known_good, name_of
 from tocsin.trust import Purpose, Role, TrustedKey
 
 MAX_PENDING: Final = 10_000
+
+
+class _Control(msgspec.Struct):
+    kind: str
+    body: msgspec.Raw
 
 
 class Commander:
@@ -64,8 +70,10 @@ class Commander:
             if decision.kind == "proposal":
                 proposal = msgspec.json.decode(decision.body, type=Proposal)
                 return outcomes + self._propose(proposal, TRIAGE)
+            if decision.kind == "control":
+                return outcomes + self._take_inventory(decision.body)
             return outcomes + self._obey(*opened(decision.body, self.keys, memory.now))
-        except (SignatureError, msgspec.DecodeError) as error:
+        except (SignatureError, RejectError, msgspec.DecodeError) as error:
             return [*outcomes, self._notice(decision.uid, f"refused a {decision.kind}: {error}")]
 
     def dump(self) -> bytes:
@@ -91,6 +99,23 @@ class Commander:
                 ended.append(self._end(target, standing, ""))
         return ended
 
+    def _take_inventory(self, data: bytes) -> list[Outcome]:
+        """Takes what a control order says of a model; other orders are for others."""
+        order = msgspec.json.decode(data, type=_Control)
+        if order.kind != "inventory":
+            return []
+        body = control_body(order.kind, bytes(order.body))
+        assert isinstance(body, SetModel)  # noqa: S101 - the table of controls says so
+        before, after = self.model_of(body.model.name), body.model
+        self.memory.models[after.name] = after
+        changed = [
+            f"{name} {getattr(before, name)} → {getattr(after, name)}"
+            for name in ("tier", "mode", "automatic")
+            if getattr(before, name) != getattr(after, name)
+        ]
+        told = f"{body.author} changed the inventory: {', '.join(changed) or 'nothing that orders depend on'}; {body.reason}"
+        return [self._notice(after.name, told, loud=bool(changed))]
+
     def _propose(self, proposal: Proposal, proposer: str) -> list[Outcome]:
         """Takes a proposal, and carries it out at once if policy may. One that was decided, or is over, cannot come back."""
         memory = self.memory
@@ -111,7 +136,7 @@ class Commander:
 
     def _alone(self, pending: Pending) -> list[Outcome]:
         """Carries a proposal out without a person, for minutes, if everything allows it."""
-        proposal, model = pending.proposal, self._model(pending.proposal.model)
+        proposal, model = pending.proposal, self.model_of(pending.proposal.model)
         rung = LADDER[proposal.action]
         if not rung.alone_s or model.automatic not in rung.allowed_by:
             return []
@@ -158,7 +183,7 @@ class Commander:
             return [self._refusal(statement, "who proposes a measure cannot approve it")]
         pending.approvals[statement.person] = key_id(key), statement.expires
         notices: list[Outcome] = []
-        rung, model = LADDER[proposal.action], self._model(proposal.model)
+        rung, model = LADDER[proposal.action], self.model_of(proposal.model)
         fresh = self._fresh(pending)
         people = tuple(sorted(fresh))
         enough = len(people) >= rung.humans[model.tier] and (
@@ -192,7 +217,7 @@ class Commander:
 
     def _carry_out(self, pending: Pending, ttl_s: int, authority: Authority) -> list[Outcome]:
         """Returns the orders of a proposal, one per target; they are given once per authority."""
-        proposal, model, now = pending.proposal, self._model(pending.proposal.model), self.memory.now
+        proposal, model, now = pending.proposal, self.model_of(pending.proposal.model), self.memory.now
         if authority.by in pending.done:
             return []
         to_version = ""
@@ -203,7 +228,7 @@ class Commander:
             to_version = version.version
         pending.done.append(authority.by)
         orders: list[Outcome] = []
-        for to in _targets(proposal):
+        for to in targets_of(proposal):
             target = target_id(proposal.action, proposal.model, to)
             standing = self.memory.standing.setdefault(target, Standing())
             name = uid("command", proposal.id, LADDER[proposal.action].level, authority.by, target)
@@ -216,7 +241,7 @@ class Commander:
 
     def _is_settling(self, pending: Pending) -> bool:
         proposal = pending.proposal
-        targets = [target_id(proposal.action, proposal.model, to) for to in _targets(proposal)]
+        targets = [target_id(proposal.action, proposal.model, to) for to in targets_of(proposal)]
         known = [self.memory.standing[target] for target in targets if target in self.memory.standing]
         return any(sum(ts > self.memory.now - SETTLE_MS for ts in one.changes) >= MOST_CHANGES for one in known)
 
@@ -232,31 +257,13 @@ class Commander:
         standing.command, standing.until = "", 0
         return ended
 
-    def _model(self, model: str) -> Model:
-        return self.models.get(name_of(model)) or Model(name_of(model))
+    def model_of(self, model: str) -> Model:
+        """Returns what the inventory says of a model; one that nobody listed is observed, and ordered on by people only."""
+        name = name_of(model)
+        return self.memory.models.get(name) or self.models.get(name) or Model(name)
 
     def _refusal(self, statement: Statement, why: str) -> Notice:
         return self._notice(statement.subject, f"refused {statement.person}'s {statement.kind}: {why}")
 
     def _notice(self, subject: str, text: str, *, loud: bool = False) -> Notice:
         return Notice(uid("notice", subject, self.memory.now, text), self.memory.now, subject, text, loud)
-
-
-def _targets(proposal: Proposal) -> tuple[Target | None, ...]:
-    return proposal.targets if LADDER[proposal.action].subject == "caller" else (None,)
-
-
-def proposal_of(statement: Statement) -> Proposal:
-    """Returns what a person proposes; whoever reads their statement comes to the same proposal, and the same digest."""
-    return Proposal(
-        id=uid("proposal", statement.nonce, statement.person),
-        model=statement.subject,
-        finding_uid="",
-        action=statement.measure,
-        targets=(),
-        ttl_s=statement.ttl_s,
-        reason=statement.reason,
-        created=statement.created,
-        expires=statement.expires,
-        severity_id=5,
-    )

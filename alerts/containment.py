@@ -9,6 +9,7 @@ import msgspec
 from alerts.budget import Spent
 from alerts.openc2 import Order
 from alerts.proposal import Proposal
+from tocsin.inventory import Model
 
 DAY_MS: Final = 86_400_000
 TRIAGE: Final = "triage"
@@ -21,7 +22,7 @@ class Decision(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         uid: derived from where it came from; it counts once.
         ts: append time there, Unix milliseconds.
-        kind: `proposal`, `statement` or `tick`.
+        kind: `proposal`, `statement`, `control` or `tick`.
         body: the record's value.
     """
 
@@ -121,6 +122,7 @@ class Memory(msgspec.Struct, array_like=True):
         closed: id of a proposal that was rejected or replaced → when it would have expired: it cannot come back.
         standing: what holds, by target.
         spent: automatic orders of the last hour.
+        models: what control orders said of models, instead of the configuration.
     """
 
     now: int = 0
@@ -132,3 +134,4 @@ class Memory(msgspec.Struct, array_like=True):
     closed: dict[str, int] = {}
     standing: dict[str, Standing] = {}
     spent: list[Spent] = []
+    models: dict[str, Model] = {}

@@ -86,6 +86,11 @@ def target_id(measure: Measure, model: str, to: Target | None) -> str:
     return f"{model}|{measure}|{'' if to is None else to.hash}"
 
 
+def targets_of(proposal: Proposal) -> tuple[Target | None, ...]:
+    """Returns whom a proposal concerns, one order each; None is the whole model."""
+    return proposal.targets if LADDER[proposal.action].subject == "caller" else (None,)
+
+
 def command_of(order: Order) -> dict[str, Any]:
     """Returns the OpenC2 body of an order, unsigned."""
     rung = LADDER[order.measure]

@@ -7,8 +7,10 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from alerts.ladder import Measure
+from alerts.proposal import Proposal
 from alerts.signing import Keyring
 from tocsin.errors import SignatureError
+from tocsin.ids import uid
 from tocsin.trust import Purpose, TrustedKey
 
 MOST_MS: Final = 15 * 60_000
@@ -78,3 +80,19 @@ def opened(data: bytes, keys: Keyring, now: int) -> tuple[Statement, TrustedKey]
     if statement.expires <= now:
         raise SignatureError(f"statement by {key.owner}: it expired {now - statement.expires} ms ago")
     return statement, key
+
+
+def proposal_of(statement: Statement) -> Proposal:
+    """Returns what a person proposes; whoever reads their statement comes to the same proposal, and the same digest."""
+    return Proposal(
+        id=uid("proposal", statement.nonce, statement.person),
+        model=statement.subject,
+        finding_uid="",
+        action=statement.measure,
+        targets=(),
+        ttl_s=statement.ttl_s,
+        reason=statement.reason,
+        created=statement.created,
+        expires=statement.expires,
+        severity_id=5,
+    )

@@ -30,7 +30,7 @@ from alerts.story import what_happened
 from alerts.wording import because_after, because_closed_by, because_crowded_out, because_looks_like, because_quiet
 from tocsin.codec import pack
 from tocsin.config import Privacy
-from tocsin.control import CloseFinding, Promote, RemoveSilence, Silence, control_body
+from tocsin.control import CloseFinding, Promote, RemoveSilence, SetModel, Silence, control_body
 from tocsin.errors import RejectError
 from tocsin.reading import Order
 from tocsin.signal import Kind, Signal, Signals
@@ -141,8 +141,8 @@ class Triage:
             self._wake = min(self._wake, body.until)
         elif isinstance(body, RemoveSilence):
             self.silences.remove(body.id)
-        elif isinstance(body, Promote):
-            pass  # Sense and judge obey it; an incident goes on as the signals under the new baseline say.
+        elif isinstance(body, Promote | SetModel):
+            pass  # Sense and judge, or command, obey it; an incident goes on as the signals say.
         else:
             return self._judge(body)
         return []

@@ -40,7 +40,7 @@ TOPICS: Final[dict[str, Topic]] = {
         "delete",
         365 * DAY_MS,
         ("operator", "curator"),
-        ("intake", "operator", "curator"),
+        ("intake", "operator", "curator", "command"),
         "orders to the folds",
     ),
     "frames": Topic(

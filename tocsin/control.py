@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from tocsin.errors import RejectError
+from tocsin.inventory import Model
 from tocsin.reading import Ladder
 
 
@@ -73,13 +74,28 @@ class Promote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str = ""
 
 
-ControlBody = Silence | RemoveSilence | CloseFinding | Promote
+class SetModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the inventory says of one model from now on, instead of what it said before.
 
-CONTROLS: Final[dict[str, type[Silence] | type[RemoveSilence] | type[CloseFinding] | type[Promote]]] = {
+    Attributes:
+        model: the whole entry.
+        author: who says so.
+        reason: why.
+    """
+
+    model: Model
+    author: str
+    reason: str = ""
+
+
+ControlBody = Silence | RemoveSilence | CloseFinding | Promote | SetModel
+
+CONTROLS: Final[dict[str, type[ControlBody]]] = {
     "silence": Silence,
     "remove_silence": RemoveSilence,
     "close": CloseFinding,
     "promote": Promote,
+    "inventory": SetModel,
 }
 """Every order there is: kind → its body."""
 

@@ -20,6 +20,7 @@ from streams.cli import (
     coverage,
     dlq,
     exposure,
+    inventory,
     keys,
     processes,
     silence,
@@ -80,6 +81,11 @@ GROUPS: Final[tuple[tuple[str, str, dict[str, Callable[..., Any]]], ...]] = (
         {"add": silence.add, "list": silence.list_, "remove": silence.remove},
     ),
     ("brake", "Stop automatic commands.", {"on": containment.brake_on, "off": containment.brake_off}),
+    (
+        "inventory",
+        "The models, how critical they are, and what may be done to them.",
+        {"list": inventory.list_, "set": inventory.set_, "import": inventory.import_},
+    ),
     ("keys", "Who may sign what.", {"new": keys.new, "list": keys.list_, "revoke": keys.revoke}),
     ("dlq", "Records that were refused.", {"ls": dlq.ls, "replay": dlq.replay}),
 )

@@ -21,7 +21,7 @@ from streams.stage.machine import Outputs, Send
 from streams.topics import partition_of
 from tocsin.codec import unpack
 from tocsin.config import Config
-from tocsin.inventory import Mode, name_of
+from tocsin.inventory import Mode
 from tocsin.state import Section, Sections
 
 SECTION: Final = "commander"
@@ -43,7 +43,6 @@ class CommandFold:
     def __init__(self, config: Config, signer: Signer | None = None) -> None:
         self.commander = Commander(config.model, Keyring(config.key), config.command)
         self._signer = signer
-        self._modes: dict[str, Mode] = {model.name: model.mode for model in config.model}
 
     def apply(self, body: bytes, where: str) -> Outputs:
         """Returns the records one decision leads to."""
@@ -90,7 +89,7 @@ class CommandFold:
         release = Send("enforcement", partition_of("enforcement", ended.target), ended.target.encode(), b"")
         if not ended.person:
             return [release]
-        mode = self._modes.get(name_of(ended.model), "observe") if self._signer else "observe"
+        mode: Mode = self.commander.model_of(ended.model).mode if self._signer else "observe"
         cancel = cancel_of(ended.command, ended.target, ended.seq, self.commander.memory.now, ended.person, mode)
         return [self._send("commands", ended.target, cancel), release]
 

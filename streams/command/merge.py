@@ -1,4 +1,4 @@
-"""Merge: proposals and people's statements into one order, `tocsin.decisions.v1`, with a tick now and then.
+"""Merge: proposals, people's statements and the inventory into one order, `tocsin.decisions.v1`, with a tick now and then.
 
 At least once: what is read is committed only after Kafka acknowledged its decision. A repeated decision has the same uid, which
 counts once, so two mergers, or one that was killed between the two, change nothing.
@@ -20,7 +20,7 @@ from tocsin.config import Config
 from tocsin.errors import BrokerError
 from tocsin.ids import uid
 
-KINDS: Final = {"proposals": "proposal", "approvals": "statement"}
+KINDS: Final = {"proposals": "proposal", "approvals": "statement", "control": "control"}
 """Topic key → what its records are."""
 POLL_S: Final = 0.1
 BATCH: Final = 100

@@ -55,6 +55,7 @@ class Attacked(RuleBasedStateMachine):
         self.braked = False
         self.orders: list[tuple[Order, int]] = []
         self.first, self.second = self.cold(), self.cold()
+        self.decide(None)  # ledger time begins: from here on it cannot be set back
 
     def cold(self) -> Commander:
         model = Model("prod/fraud", self.tier, mode="enforce", automatic=self.automatic, version=VERSIONS)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from alerts.commander import Commander, proposal_of
-from alerts.containment import Cancelled, Notice, Outcome
+from alerts.commander import Commander
+from alerts.containment import Cancelled, Decision, Notice, Outcome
 from alerts.openc2 import Order
 from alerts.proposal import Proposal
 from alerts.signing import Keyring, digest
-from alerts.statement import Statement
+from alerts.statement import Statement, proposal_of
 from tests.helpers.people import NOW, decided, proposed, ring, said, signed, trusted
+from tocsin.codec import json_bytes
 from tocsin.config import Command
+from tocsin.control import SetModel
 from tocsin.inventory import Automatic, Model, Version
 
 MINUTE = 60_000
@@ -255,6 +257,25 @@ def test_a_model_nobody_listed_is_neither_ordered_alone_nor_enforced() -> None:
     assert tell(proposal) == []
     [order] = orders(tell(said("ana", "approve", proposal)))
     assert order.mode == "observe"
+
+
+def test_an_order_to_the_inventory_counts_from_its_place_on_and_is_told_loudly() -> None:
+    tell = Told(commander(0))
+    body = SetModel(Model("prod/fraud", 3, mode="observe", automatic="callers"), "ana", "moved to the lab")
+    order = Decision("control-1", NOW, "control", json_bytes({"kind": "inventory", "body": body}))
+    [notice] = tell.fold.apply(order)
+    assert isinstance(notice, Notice)
+    assert notice.loud
+    assert "tier 0 → 3" in notice.text
+    [given] = orders(tell(proposed()))
+    assert (given.mode, given.authority.by) == ("observe", "policy")
+
+
+def test_an_order_of_another_kind_is_for_others_and_a_broken_one_is_said() -> None:
+    fold = commander()
+    assert fold.apply(Decision("control-1", NOW, "control", b'{"kind":"silence","body":{}}')) == []
+    assert "refused a control" in texts(fold.apply(Decision("control-2", NOW, "control", b'{"kind":"inventory","body":{}}')))
+    assert "refused a control" in texts(fold.apply(Decision("control-3", NOW, "control", b"x")))
 
 
 def test_a_decision_counts_once() -> None:
