@@ -8,6 +8,7 @@ from typing import Final
 from models import (
     adwin,
     boundary_probe,
+    collusion,
     confidence_shift,
     disagreement,
     envelope,
@@ -198,6 +199,20 @@ DETECTORS: Final[dict[str, Entry]] = {
         claim="calibrated",
         techniques=("AML.T0024.000",),
         share=0.05,
+    ),
+    "collusion": Entry(
+        build=collusion.build,
+        version=collusion.VERSION,
+        stage="judge",
+        scope="model",
+        sees="callers crowd in one another's cells of the input space: a search spread over many accounts",
+        needs=frozenset({"caller", "features"}),
+        kind=Kind.PROBING,
+        reference="frozen",
+        claim="calibrated",
+        techniques=("AML.T0043.001", "AML.T0015", "AML.T0040"),
+        share=0.1,
+        scout=collusion.scout,
     ),
     "newcomer_cohort": Entry(
         build=newcomer_cohort.build,
