@@ -10,6 +10,7 @@ the training set every night.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
@@ -17,7 +18,6 @@ from typing import Final
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits  # type: ignore[import-untyped]  # it ships no stubs
 
 from bench.detection.null import baseline_of
 from bench.detection.probe_streams import ordinary
@@ -57,7 +57,8 @@ def card_payments(seed: int, days: float) -> tuple[Rows, Rows, Rows]:
 
 def digits(seed: int, days: float) -> tuple[Rows, Rows, Rows]:
     """Returns the same of digits: the training half, and traffic drawn from the other half."""
-    rng, values = np.random.default_rng(seed), load_digits().data.astype(np.float32).T
+    rng, load = np.random.default_rng(seed), importlib.import_module("sklearn.datasets").load_digits
+    values = load().data.astype(np.float32).T
     order = rng.permutation(values.shape[1])
     half = values.shape[1] // 2
     training = _filled(rows_at(np.arange(half, dtype=np.float64), np.arange(half, dtype=np.int64)), values[:, order[:half]])
