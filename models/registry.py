@@ -131,7 +131,7 @@ DETECTORS: Final[dict[str, Entry]] = {
         reference="frozen",
         claim="calibrated",
         techniques=("AML.T0031", "AML.T0043", "AML.T0015"),
-        share=0.3,
+        share=0.25,
     ),
     "confidence_shift": Entry(
         build=confidence_shift.build,
@@ -144,7 +144,7 @@ DETECTORS: Final[dict[str, Entry]] = {
         reference="frozen",
         claim="calibrated",
         techniques=("AML.T0031", "AML.T0015"),
-        share=0.15,
+        share=0.1,
     ),
     "latency_shift": Entry(
         build=latency_shift.build,
@@ -157,7 +157,7 @@ DETECTORS: Final[dict[str, Entry]] = {
         reference="frozen",
         claim="calibrated",
         techniques=("AML.T0029", "AML.T0034"),
-        share=0.15,
+        share=0.1,
     ),
     "envelope": Entry(
         build=envelope.build,
@@ -239,7 +239,7 @@ DETECTORS: Final[dict[str, Entry]] = {
         reference="frozen",
         claim="calibrated",
         techniques=("AML.T0020", "AML.T0031"),
-        share=0.1,
+        share=0.05,
     ),
 }
 """Every detector: id → what it is. The id is the file's name."""
