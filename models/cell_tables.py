@@ -186,10 +186,12 @@ def drawn(usable: NDArray[np.int64], width: int, step: float, prior: float, rng:
         prior: see `Grid`.
         rng: draws features, offsets and factors.
     """
-    width = min(width, len(usable))
-    rounds = -(-TABLES * width // len(usable))
-    pool = np.concatenate([rng.permutation(usable) for _ in range(rounds)])
-    which = np.stack([_distinct(pool, table * width, width) for table in range(TABLES)])
+    read = np.zeros(len(usable), np.int64)
+    which = np.empty((TABLES, min(width, len(usable))), np.int64)
+    for table in which:
+        least = np.lexsort((rng.random(len(usable)), read))[: len(table)]
+        read[least] += 1
+        table[:] = np.sort(usable[least])
     return Grid(
         step=step,
         which=which.astype("<u2").tobytes(),
@@ -201,16 +203,6 @@ def drawn(usable: NDArray[np.int64], width: int, step: float, prior: float, rng:
         levels=b"",
         prior=prior,
     )
-
-
-def _distinct(pool: NDArray[np.int64], begin: int, width: int) -> NDArray[np.int64]:
-    """Returns the next `width` features of the pool, none twice: where a round ends within them, later ones step in."""
-    seen: dict[int, None] = dict.fromkeys(pool[begin : begin + width].tolist())
-    for feature in [*pool[begin + width :].tolist(), *pool.tolist()]:
-        if len(seen) == width:
-            break
-        seen.setdefault(feature)
-    return np.array(sorted(seen), np.int64)
 
 
 def filled(grid: Grid, keys: Keys, void: NDArray[np.bool_]) -> Grid:

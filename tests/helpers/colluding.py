@@ -77,3 +77,16 @@ def colluded() -> tuple[Rows, Rows, int]:
     """Returns golden rows, live rows that turn into a search after so many, and how many."""
     live = ordinary(2, 18_000)
     return ordinary(1, 20_000), amid(live, homing(3, 190), 16_000, 10), 16_000
+
+
+def bisecting(seed: int, searches: int, steps: int = 10, features: int = 8) -> Values:
+    """Returns a line search: bisections between records on either side of the boundary, (features, queries)."""
+    ends = around(seed, 40 * searches, features)
+    low, high = ends[:, ends.sum(axis=0) < 0][:, :searches], ends[:, ends.sum(axis=0) >= 0][:, :searches]
+    queries = []
+    for a, b in zip(low.T, high.T, strict=True):
+        for _ in range(steps):
+            middle = (a + b) / 2
+            queries.append(middle)
+            a, b = (middle, b) if middle.sum() < 0 else (a, middle)
+    return np.array(queries, np.float32).T
