@@ -17,10 +17,11 @@ from tocsin.config import Privacy
 
 def test_the_lab_shows_the_members_of_a_crowd_that_the_evidence_names_by_hash() -> None:
     (finding,) = Triage(Privacy()).apply(signals(colluding()))
-    hash64 = str(finding.lead.evidence["members"])
-    found = Replay((Found(encode("ocsf", finding), ()),), (), (), {}, {hash64: ("acct-1", "user")})
+    one, other, *_ = str(finding.lead.evidence["members"]).split(", ")
+    known = {one: ("acct-1", "user"), other: ("acct-2", "user")}
+    found = Replay((Found(encode("ocsf", finding), ()),), (), (), {}, known)
     line, _ = map(orjson.loads, lines(found, Events(lambda: iter(()))))
-    assert line["lab"]["callers"] == [{"hash": hash64, "id": "acct-1", "id_kind": "user"}]
+    assert [(named["hash"], named["id"]) for named in line["lab"]["callers"]] == [(one, "acct-1"), (other, "acct-2")]
     events = line["finding"]["finding_info"]["related_events"]
     assert events[0]["uid"] == f"kafka:{finding.lead.at}"
 
