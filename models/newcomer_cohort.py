@@ -11,8 +11,8 @@ a second is staked on every octave and bet for every second of the alert budget 
 and begin anew once it has fallen below A again; as long as it has not, the attack goes on and is told once an hour. So false
 alarms are at most the budget, however many customers a campaign brings, as long as no more than q of them are even. q is three
 times the golden share or more: that is an assumption about customers, which the replay gate tries on golden traffic. Who
-imitates a customer's habits, or hides among batch clients, is not seen. What follows is a question to people, and a quota for
-newcomers: each of them may be a customer.
+imitates a customer's habits, hides among batch clients, or leaves every account before its n0-th question is not seen. What
+follows is a question to people, and a quota for newcomers: each of them may be a customer.
 """
 
 from __future__ import annotations
