@@ -253,7 +253,13 @@ class Triage:
 
 
 def quiet_ms(incident: Incident) -> int:
-    """Returns how long nothing must be heard of an incident before it is over, milliseconds."""
-    if incident.kind is Kind.PROBING and not incident.callers:
-        return QUIET_OF_NOBODY_MS
-    return QUIET_MS[incident.kind]
+    """Returns how long nothing must be heard of an incident before it is over, milliseconds.
+
+    Whoever asks so seldom that the evidence took hours to gather is not gone after half an hour: at least twice the time that
+    it took to the first sound signal must pass, a day at most.
+    """
+    if incident.kind is not Kind.PROBING:
+        return QUIET_MS[incident.kind]
+    least = QUIET_MS[Kind.PROBING] if incident.callers else QUIET_OF_NOBODY_MS
+    gathered = incident.since - incident.start if incident.since else 0
+    return min(max(least, 2 * gathered), 24 * HOUR_MS)

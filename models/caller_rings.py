@@ -32,7 +32,7 @@ RING: Final = 32
 ADMIT: Final = 4
 EPOCH: Final = 1_024
 """Rows between two lettings in; what must not depend on frames happens at multiples of it."""
-MOST_LET_IN: Final = 64
+MOST_LET_IN: Final = 32
 SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
 FADES: Final = 200_000.0
 """Rows in which an entry loses as much worth as eight more questions would give it."""

@@ -31,6 +31,8 @@ MUTE: Final = 0.9
 """Where more than that must be tolerated, as of batch clients, even ones say nothing at all."""
 SIGMAS: Final = 2.0
 """How far the golden share may lie above what was counted, in standard errors."""
+SOME: Final = 20.0
+"""Golden callers of a bin from which on its neighbour heeds it."""
 BLOOM_BITS: Final = 16
 """Per golden caller: 1 in 70 strangers is then taken for one."""
 BLOOM_SIZES: Final = (10, 21)
@@ -102,16 +104,19 @@ def face_of(evenness: Evenness, features: int) -> Face:
 
 
 def tolerated_of(callers: Floats, even: Floats) -> Floats:
-    """Returns the share of even newcomers per bin up to which nothing is held to have happened.
+    """Returns the share of even newcomers per bin, fastest first, up to which nothing is held to have happened.
 
-    That is TIMES the golden share, or as high as the golden share may be after so few callers (Agresti and Coull 1998, The
-    American Statistician 52); a bin without golden callers says nothing whatever comes.
+    That is TIMES the golden share; or as high as the golden share may be after so few callers (Agresti and Coull 1998, The
+    American Statistician 52); or as high as that of the next faster bin may be, into whose pace some of a campaign's batch
+    clients fall. A bin without golden callers says nothing whatever comes.
     """
     total = callers + SIGMAS**2
     centre = (even + SIGMAS**2 / 2) / total
     highest = centre + SIGMAS * np.sqrt(centre * (1.0 - centre) / total)
+    faster = np.where(callers >= SOME, highest, 0.0)[:-1]
     expected = (even + 0.5) / (callers + 1.0)
     tolerated: Floats = np.maximum(np.maximum(TIMES * expected, highest), LEAST_TOLERATED)
+    tolerated[1:] = np.maximum(tolerated[1:], faster)
     tolerated[tolerated > MUTE] = 1.0
     return tolerated
 

@@ -181,7 +181,8 @@ def _told(baseline: Baseline, evenness: Evenness, rows: Rows) -> Told:
 def _trial(baseline: Baseline, told: Told, budget: float, days: float) -> Trial:
     judge = NewcomerCohort(baseline, budget)
     reports = Reports(ID, VERSION, baseline.model, "", 0, "armed", 0, 0, 0, NOWHERE, (), told.tobytes())
-    return budget, float(len(judge.receive(reports, 0.0))), budget * days * DAY_MS / 1_000.0 / MONTH_S
+    raised = sum(reading.evidence["told"] == 1 for reading in judge.receive(reports, 0.0))
+    return budget, float(raised), budget * days * DAY_MS / 1_000.0 / MONTH_S
 
 
 def _says(evenness: Evenness, trials: tuple[Trial, ...], days: float, callers: int) -> str:

@@ -6,12 +6,13 @@ most q of those that took as long, so each octave of time has its own bets, e = 
 mean at most 1 (testing by betting: Waudby-Smith and Ramdas 2024, JRSS B 86). With the time that passes between two newcomers
 a second is staked on every octave and bet for every second of the alert budget (Shiryaev 1963):
 
-    R ← R + seconds;  R[octave] ← R[octave]·e;  alarm and begin anew when mean R ≥ A = seconds of a month / alerts a month
+    R ← R + seconds;  R[octave] ← R[octave]·e;  alarm when mean R ≥ A = seconds of a month / alerts a month
 
-so false alarms are at most the budget, however many customers a campaign brings, as long as no more than q of them are even.
-q is three times the golden share or more. That is an assumption about customers, which the replay gate tries on golden
-traffic. An attacker who imitates a customer's habits, or hides among batch clients, is not seen. What follows is a question to
-people, and a quota for newcomers: each of them may be a customer.
+and begin anew once it has fallen below A again; as long as it has not, the attack goes on and is told once an hour. So false
+alarms are at most the budget, however many customers a campaign brings, as long as no more than q of them are even. q is three
+times the golden share or more: that is an assumption about customers, which the replay gate tries on golden traffic. Who
+imitates a customer's habits, hides among batch clients, or leaves every account before its n0-th question is not seen. What
+follows is a question to people, and a quota for newcomers: each of them may be a customer.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from models.baseline import Baseline
 from models.detector import Seat
 from models.evenness import bin_of, cells_visited, face_of
 from models.newcomer_scout import TOLD
-from models.shiryaev_roberts import LARGEST, MONTH_S, MOST_SECONDS
+from models.shiryaev_roberts import MONTH_S, MOST_SECONDS
 from tocsin.codec import pack
 from tocsin.errors import ConfigError, StateError
 from tocsin.reading import Evidence, Reading, Reports
@@ -34,9 +35,11 @@ from tocsin.reading import Evidence, Reading, Reports
 ID: Final = "newcomer_cohort"
 VERSION: Final = 1
 BETS: Final = np.array([0.1, 0.2, 0.5, 0.8])
-REST_MS: Final = 6 * 3_600_000
-"""After an alarm nothing is staked for so long: an attack that lasts is told four times a day."""
 HOUR_MS: Final = 3_600_000
+TELL_MS: Final = HOUR_MS
+"""While an attack lasts it is told so often."""
+CEILING: Final = 10.0
+"""Mean R grows to so many times A at most: an attack that is over must soon look so."""
 ORDINARY: Final = 0.95
 """Share of golden callers that a quota must not touch."""
 
@@ -64,7 +67,8 @@ class _Run(msgspec.Struct, array_like=True):
 
 class _Dump(msgspec.Struct, array_like=True):
     high_ms: int
-    rested_ms: int
+    told: int
+    told_ms: int
     sums: bytes
     runs: list[_Run]
 
@@ -85,7 +89,7 @@ class NewcomerCohort:
         self.threshold = MONTH_S / alerts_per_month
         self.evenness = baseline.evenness
         self._model = baseline.model
-        self._high_ms = self._rested_ms = 0
+        self._high_ms = 0
         if self.evenness is not None:
             self._face = face_of(self.evenness, len(baseline.features))
             rho = self._face.tolerated[:, None]
@@ -96,6 +100,7 @@ class NewcomerCohort:
         bins = len(self._face.tolerated) if self.evenness is not None else 0
         self.sums: Floats = np.zeros((bins, len(BETS)))
         self.runs = [_Run() for _ in range(self.sums.size)]
+        self._told = self._told_ms = 0
 
     def receive(self, reports: Reports, seconds: float) -> list[Reading]:
         """Returns the alarms that these newcomers complete.
@@ -110,21 +115,25 @@ class NewcomerCohort:
         even = (cells_visited(told["mask"]) >= self.evenness.threshold).tolist()
         readings = []
         for newcomer, at, is_even in zip(told.tolist(), octave, even, strict=True):
-            if self._weigh(newcomer, at, is_even):
+            self._weigh(newcomer, at, is_even)
+            if self.sums.mean() < self.threshold:
+                if self._told:
+                    self._begin_anew()
+            elif is_even and (not self._told or self._high_ms >= self._told_ms + TELL_MS):
+                self._told, self._told_ms = self._told + 1, self._high_ms
                 readings.append(self._reading(reports))
-                self._begin_anew()
-                self._rested_ms = self._high_ms + REST_MS
         return readings
 
-    def _weigh(self, newcomer: tuple[int, int, int], octave: int, is_even: bool) -> bool:
-        """Bets on one newcomer, (mask, first_ms, last_ms); returns whether the sum has reached the threshold."""
+    def _weigh(self, newcomer: tuple[int, int, int], octave: int, is_even: bool) -> None:
+        """Bets on one newcomer, (mask, first_ms, last_ms)."""
         mask, first_ms, last_ms = newcomer
         high_ms = max(self._high_ms, last_ms)
-        if self._high_ms and high_ms > self._rested_ms:
-            self.sums += min((high_ms - max(self._high_ms, self._rested_ms)) / 1_000.0, MOST_SECONDS)
+        if self._high_ms:
+            self.sums += min((high_ms - self._high_ms) / 1_000.0, MOST_SECONDS)
         self._high_ms = high_ms
         gains = self._gains[0 if is_even else 1][octave]
-        self.sums[octave] = np.minimum(self.sums[octave] * np.exp(gains), LARGEST)
+        most = CEILING * self.threshold * self.sums.size
+        self.sums[octave] = np.minimum(self.sums[octave] * np.exp(gains), most)
         for bet, gain in enumerate(gains.tolist(), octave * len(BETS)):
             run = self.runs[bet]
             if run.log + gain <= 0.0:
@@ -135,7 +144,6 @@ class NewcomerCohort:
             run.newcomers += 1
             run.even += is_even
             run.cells |= mask
-        return bool(self.sums.mean() >= self.threshold)
 
     def _reading(self, reports: Reports) -> Reading:
         best = int(self.sums.argmax())
@@ -162,6 +170,7 @@ class NewcomerCohort:
         begins = evenness.fastest_ms * 2.0**octave / HOUR_MS
         took = f"{begins:.3g} h or more" if octave == last else f"{0 if octave == 0 else begins:.3g} to {2 * begins:.3g} h"
         return {
+            "told": self._told,
             "newcomers": run.newcomers,
             "even_newcomers": run.even,
             "even_share": round(run.even / max(run.newcomers, 1), 3),
@@ -178,7 +187,7 @@ class NewcomerCohort:
 
     def dump(self) -> bytes:
         """Returns the whole state: equal state is equal bytes."""
-        return pack(_Dump(self._high_ms, self._rested_ms, self.sums.astype("<f8").tobytes(), self.runs))
+        return pack(_Dump(self._high_ms, self._told, self._told_ms, self.sums.astype("<f8").tobytes(), self.runs))
 
     def load(self, data: bytes) -> None:
         """Replaces the state.
@@ -193,7 +202,7 @@ class NewcomerCohort:
                 raise ValueError(f"{sums.size} runs expected, {len(dump.runs)} found")
         except ValueError as error:
             raise StateError(f"{ID}: a state of v{VERSION} expected; {error}") from error
-        self._high_ms, self._rested_ms, self.sums, self.runs = dump.high_ms, dump.rested_ms, sums, dump.runs
+        self._high_ms, self._told, self._told_ms, self.sums, self.runs = dump.high_ms, dump.told, dump.told_ms, sums, dump.runs
 
 
 def quota_hours(fastest_ms: float, callers: Floats) -> float:

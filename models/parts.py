@@ -13,6 +13,8 @@ import msgspec
 
 from models import (
     boundary_probe,
+    cell_tables_fit,
+    collusion,
     evenness_fit,
     fingerprints_fit,
     margins_fit,
@@ -45,6 +47,7 @@ class Part(NamedTuple):
 
 PARTS: Final[tuple[Part, ...]] = (
     Part("paths", query_path.ID, paths_fit.fit),
+    Part("cells", collusion.ID, cell_tables_fit.fit),
     Part("evenness", newcomer_cohort.ID, evenness_fit.fit),
     Part("margins", boundary_probe.ID, margins_fit.fit),
     Part("fingerprints", membership_probe.ID, fingerprints_fit.fit),

@@ -196,11 +196,9 @@ def prints_of(values: Column) -> NDArray[np.uint32]:
         values: float32 (features, rows), NaN = missing.
     """
     bits = np.where(np.isnan(values), np.float32(np.nan), values).view(np.uint32).astype(np.uint64)
-    with np.errstate(over="ignore"):
-        odd = (np.arange(1, len(values) + 1, dtype=np.uint64) * SPREAD) | np.uint64(1)
-        mixed = bits * odd[:, None]
-        mixed ^= mixed >> np.uint64(29)
-        total = np.add.reduce(mixed * SPREAD, axis=0)
+    bits *= (np.arange(1, len(values) + 1, dtype=np.uint64) * SPREAD | np.uint64(1))[:, None]
+    bits ^= bits >> np.uint64(29)
+    total = np.add.reduce(bits, axis=0) * SPREAD
     prints: NDArray[np.uint32] = (total >> np.uint64(32)).astype(np.uint32)
     return prints
 

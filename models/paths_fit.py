@@ -209,11 +209,11 @@ def _gate(baseline: Baseline, held_out: Rows, alerts_per_month: float) -> Gate:
 
 def _says(trials: list[tuple[float, float, float]], days: float, callers: int) -> str:
     failed = [trial for trial in trials if trial[1] > trial[2]]
-    where = f"of {callers} callers of {days:.1f} held-out days"
+    where = f"{callers} callers of {days:.1f} held-out days"
     if failed:
         budget, raised, allowed = failed[0]
-        return f"advisory: {raised:g} {where} accused, {allowed:.3g} allowed, at {budget:g} a month"
-    return f"armed: none {where} accused but as often as allowed at each of {len(trials)} thresholds"
+        return f"advisory: {raised:g} of {where} accused, {allowed:.3g} allowed, at {budget:g} a month"
+    return f"armed: {where} were accused no more often than allowed at any of {len(trials)} thresholds"
 
 
 def _standard(baseline: Baseline) -> Standard:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from models.query_signals import Questions
 from tocsin.rows import Rows
 
 Ints = NDArray[np.int64]
+StakesOf = Callable[[str, Ints], NDArray[np.float64]]
+"""(model, event times) → seconds that each row stakes."""
 COLUMNS = {"place": "i8", "keys": "u8", "owners": "u2", "epochs": "i4", "stakes": "f8", "ts": "i8"}
 
 
@@ -88,14 +90,14 @@ class Asked:
         return self if which.all() else Asked(self.row[which], self.questions.pick(which), self.silent[which])
 
 
-def join(blocks: Sequence[Rows], following: Following, rings: CallerRings, stakes: Any) -> Joined:
+def join(blocks: Sequence[Rows], following: Following, rings: CallerRings, stakes: StakesOf) -> Joined:
     """Returns the blocks as one; counts their rows, and takes what they stake from the models' accounts.
 
     Args:
         blocks: in ledger order.
         following: says which are followed.
         rings: of their callers.
-        stakes: (model, event times) → seconds.
+        stakes: of their models.
     """
     parts: list[Part] = []
     columns: list[tuple[NDArray[Any], ...]] = []

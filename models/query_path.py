@@ -216,10 +216,11 @@ def _factors(joined: Joined, asked: Asked, signals: NDArray[np.float32], records
     drawn[first] = epochs[first] != records["drawn"]
     below = np.empty((len(signals), KINDS), np.bool_)
     pays = np.empty((len(signals), STAKED + 1))
-    for number, model in joined.models.items():
-        mine = owners == number
-        if not mine.any():
-            continue
+    order = np.argsort(owners, kind="stable")
+    ends = np.flatnonzero(np.diff(owners[order])) + 1
+    models = joined.models
+    for mine in np.split(order, ends):
+        model = models[int(owners[mine[0]])]
         below[mine] = model.below(signals[mine]) & np.repeat(known[mine], len(RHO), axis=1)
         pays[mine] = model.pays(below[mine], epochs[mine], drawn[mine])
     return factors(below, known, pays)

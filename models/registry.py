@@ -8,6 +8,7 @@ from typing import Final
 from models import (
     adwin,
     boundary_probe,
+    collusion,
     confidence_shift,
     disagreement,
     envelope,
@@ -130,7 +131,7 @@ DETECTORS: Final[dict[str, Entry]] = {
         reference="frozen",
         claim="calibrated",
         techniques=("AML.T0031", "AML.T0043", "AML.T0015"),
-        share=0.3,
+        share=0.25,
     ),
     "confidence_shift": Entry(
         build=confidence_shift.build,
@@ -143,7 +144,7 @@ DETECTORS: Final[dict[str, Entry]] = {
         reference="frozen",
         claim="calibrated",
         techniques=("AML.T0031", "AML.T0015"),
-        share=0.15,
+        share=0.1,
     ),
     "latency_shift": Entry(
         build=latency_shift.build,
@@ -156,7 +157,7 @@ DETECTORS: Final[dict[str, Entry]] = {
         reference="frozen",
         claim="calibrated",
         techniques=("AML.T0029", "AML.T0034"),
-        share=0.15,
+        share=0.1,
     ),
     "envelope": Entry(
         build=envelope.build,
@@ -199,6 +200,20 @@ DETECTORS: Final[dict[str, Entry]] = {
         techniques=("AML.T0024.000",),
         share=0.05,
     ),
+    "collusion": Entry(
+        build=collusion.build,
+        version=collusion.VERSION,
+        stage="judge",
+        scope="model",
+        sees="callers crowd in one another's cells of the input space: a search spread over many accounts",
+        needs=frozenset({"caller", "features"}),
+        kind=Kind.PROBING,
+        reference="frozen",
+        claim="calibrated",
+        techniques=("AML.T0043.001", "AML.T0015", "AML.T0040"),
+        share=0.1,
+        scout=collusion.scout,
+    ),
     "newcomer_cohort": Entry(
         build=newcomer_cohort.build,
         version=newcomer_cohort.VERSION,
@@ -224,7 +239,7 @@ DETECTORS: Final[dict[str, Entry]] = {
         reference="frozen",
         claim="calibrated",
         techniques=("AML.T0020", "AML.T0031"),
-        share=0.1,
+        share=0.05,
     ),
 }
 """Every detector: id → what it is. The id is the file's name."""

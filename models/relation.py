@@ -24,6 +24,8 @@ from tocsin.reading import Evidence
 ENDS: Final = (0.16, 0.84)
 NOTABLE: Final = 0.2
 """Correlations, and differences between them, that there are words for."""
+ERRORS: Final = 3.0
+"""Over the root of the recent rows, a correlation below which it may as well be none."""
 BLAMED: Final = 3
 LEAST: Final = 1e-30
 MIX: Final = "mix of inputs"
@@ -69,23 +71,24 @@ def _of_pair(baseline: Baseline, alarm: Alarm, watched: list[int], bucket: int) 
         if other.watches == "pair" and _pair(baseline, other)[1] // 2 == number // 2:
             spreads[_pair(baseline, other)[1] % 2] = _spreads(other, bucket, alarm.all_recent[at])
     was = now = 0.0
+    sure = max(NOTABLE, ERRORS / float(np.sqrt(max(alarm.recent.sum(), 1.0))))
     if len(spreads) == 2:
         was, now = (_correlation(spreads[0][when], spreads[1][when]) for when in (0, 1))
         found |= {"golden_correlation": round(was, 2), "recent_correlation": round(now, 2)}
     leftover = number % 2 == (0 if was < 0 else 1)  # what one is when the other is allowed for
     direction = EXPERTS[alarm.expert].direction if leftover else ""
-    return found | {"relation": _words(pair, names, was, now) or _shifted(pair, names, direction)}
+    return found | {"relation": _words(pair, names, was, now, sure) or _shifted(pair, names, direction)}
 
 
-def _words(pair: Pair, names: list[str], was: float, now: float) -> str:
-    """Returns what became of a correlation, "" when it is about what it was."""
+def _words(pair: Pair, names: list[str], was: float, now: float, sure: float) -> str:
+    """Returns what became of a correlation, "" when it is about what it was; it is none while it is not `sure`."""
     both = " and ".join(names)
-    if was * now < 0 and min(abs(was), abs(now)) >= NOTABLE:
+    if was * now < 0 and abs(was) >= NOTABLE and abs(now) >= sure:
         if pair.scores != (None, None):
             return f"{both} go together the other way round"
         return f"{both} now move {'against each other' if now < 0 else 'together'}, the other way round than before"
     if abs(now) <= abs(was) - NOTABLE:
-        return f"{both} no longer go together" if abs(now) < NOTABLE else f"{both} go together less than before"
+        return f"{both} no longer go together" if abs(now) < sure or was * now < 0 else f"{both} go together less than before"
     if abs(now) >= abs(was) + NOTABLE:
         return f"{both} now go together" if abs(was) < NOTABLE else f"{both} go together more than before"
     return ""

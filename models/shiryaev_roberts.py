@@ -77,7 +77,7 @@ class Alarm:
     """The bank's sum reached its threshold.
 
     Attributes:
-        quantity: index in the baseline's quantities of the one with most evidence, π mean R.
+        quantity: index in the baseline's quantities of the one that it is about.
         expert: index in `EXPERTS` of the one that bet best on it.
         statistic: Σ π mean R.
         threshold: A.
@@ -166,12 +166,17 @@ class Bank:
         statistic = float(np.add.reduce(means * self._priors))
         if statistic < self.threshold:
             return None
-        cause = int((means * self._priors).argmax())
+        cause = self._cause(means * self._priors)
         alarm = self._alarm(cause, statistic, means, watched, counts.rows)
         if alarm.count <= counts.rows:
             return None  # begun in these very counts, half of them from before: the next ones will say what it is
         self._begin_anew(cause)
         return alarm
+
+    def _cause(self, parts: Floats) -> int:
+        """Returns the quantity that an alarm is about: what tells enough by itself is told before what it does to others."""
+        alone = np.where(self._joint, 0.0, parts)
+        return int(alone.argmax() if alone.max() >= self.threshold else parts.argmax())
 
     @property
     def statistic(self) -> float:

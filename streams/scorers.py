@@ -1,9 +1,9 @@
 """Scorers: what each detector makes of each event. One literal table.
 
-Two kinds of numbers. An event's own: `envelope` (LODA score in nats, conformal p, the features to blame); that of its caller
-after it: `query_path` and `membership_probe` (R in seconds). And its model's, the same for all events of a block, as it stands
-after them: R of the detectors that weigh counts, of `boundary_probe`'s search, and of `newcomer_cohort`; the most crowded cell
-of `collusion` so far, in nats.
+Two kinds of numbers. An event's own: `envelope` (LODA score in nats, conformal p, the features to blame), `collusion` (nats by
+which callers crowd around it more than golden traffic explains, 0 where they do not); or that of its caller after it:
+`query_path` and `membership_probe` (R in seconds). And its model's, the same for all events of a block, as it stands after
+them: R of the detectors that weigh counts, of `boundary_probe`'s search, and of `newcomer_cohort`.
 
 Wherever the number is a Shiryaev-Roberts statistic R of e-values, E[R] is at most the seconds staked so far, so that
 P(R ≥ r) ≤ staked / r (Markov's inequality): that is the p. `collusion` comes with no p: its threshold is set by golden traffic
@@ -19,6 +19,7 @@ import numpy as np
 
 from models import (
     boundary_probe,
+    collusion,
     confidence_shift,
     envelope,
     feature_drift,
@@ -32,10 +33,14 @@ from models.baseline import Baseline, hash_of
 from models.boundary_scout import near_of
 from models.caller_counts import CallerCounts
 from models.caller_shares import CallerShares
+from models.cell_tables import TABLES, face_of
+from models.collusion_reports import decoded
+from models.crowd_scan import CrowdScan
 from models.detector import Report, Seat
 from models.envelope_scout import because
 from models.gate import WATCHED
 from models.margins import scale_of
+from models.panes import slots_for
 from models.quantity import features_of
 from models.search import Search
 from models.shiryaev_roberts import LARGEST, Bank
@@ -121,6 +126,27 @@ def _boundary_probe(baseline: Baseline) -> Scorer:
     return score
 
 
+def _collusion(baseline: Baseline) -> Scorer:
+    tables = baseline.cells
+    if tables is None:
+        return _nothing
+    scout, seen = collusion.scout(_seat(baseline)), 0
+    crowds = CrowdScan(face_of(tables.grid), tables.events, slots_for(tables.events * TABLES))
+
+    def score(block: Block) -> Numbers:
+        nonlocal seen
+        nats, last = np.zeros(len(block.rows)), len(block.rows) - 1
+        report, seen = scout.look(block.rows), seen + len(block.rows)
+        if report is not None:
+            told = decoded(report.body)
+            records = told.rows[told.rows["near"] == 0]
+            behind = records["after"].astype(np.int64)
+            nats[last - behind] = crowds.add(told, records, seen - behind, report.callers)
+        return Numbers(nats, np.full(len(nats), np.nan))
+
+    return score
+
+
 def _newcomer_cohort(baseline: Baseline) -> Scorer:
     cohort, scout = newcomer_cohort.NewcomerCohort(baseline, NEVER), newcomer_scout.build(_seat(baseline))
     if not cohort.sums.size:
@@ -159,6 +185,7 @@ SCORERS: Final[dict[str, Callable[[Baseline], Scorer]]] = {
     envelope.ID: _envelope,
     boundary_probe.ID: _boundary_probe,
     membership_probe.ID: _membership_probe,
+    collusion.ID: _collusion,
     newcomer_cohort.ID: _newcomer_cohort,
 }
 """Detector → its scorer on a model, from its baseline. All that have a frozen reference and watch traffic."""

@@ -23,6 +23,7 @@ PARTS: Final[dict[str, str]] = {
     "newcomers": "how soon many new accounts that copy a model are found, and which campaigns are taken for them",
     "exposure": "whether what the report says of a copy's fidelity is what real copies attain",
     "probe": "how many questions somebody can ask who measures a threshold, beside River and a limit on rates",
+    "membership": "how many questions somebody can ask who tries whether records were in the training set",
     "scale": "what all detectors together cost and hold, over ordinary callers and ten million new ones",
 }
 """Module of this package → what it measures. Each has `run(quick)`, which yields `Result`s."""

@@ -33,11 +33,13 @@ class Case:
         victim: the model.
         baseline: of its golden traffic.
         golden: standardised golden rows, (rows, features).
+        delta: of stateful kNN, from these.
     """
 
     victim: Victim
     baseline: Baseline
     golden: NDArray[np.float32]
+    delta: float
 
     @property
     def name(self) -> str:
@@ -71,16 +73,16 @@ def case(name: str, seed: int) -> Case:
     of = victim(name, seed)
     calls = golden_calls(of)
     baseline = baseline_of(of, calls)
-    return Case(of, baseline, standardised(baseline, rows_of(of, calls)))
+    golden = standardised(baseline, rows_of(of, calls))
+    return Case(of, baseline, golden, delta_of(golden))
 
 
 def peers(of: Case) -> dict[str, Callable[[], Peer]]:
     """Returns how to make each peer, cold."""
-    delta = delta_of(of.golden)
     return {
         "PRADA, δ .95": lambda: Prada(0.95),
         "PRADA, δ .90": lambda: Prada(0.90),
-        "stateful kNN": lambda: StatefulKnn(delta),
+        "stateful kNN": lambda: StatefulKnn(of.delta),
         "Blacklight": lambda: Blacklight(of.golden),
         "dummy": Never,
         "always fires": Always,

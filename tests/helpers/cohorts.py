@@ -170,11 +170,11 @@ def mixture(seed: int, features: int = 36, rows: int = 40_000, parts: int = 40) 
 
 
 def copied() -> tuple[Rows, Rows, int]:
-    """Returns two weeks of a small model's customers, three further days of them that end in its being copied, and the first
+    """Returns two weeks of a small model's customers, two further days of them and a third on which it is copied, and the first
     row of that: small enough for unit tests."""
     world = world_of(mixture(11, features=6, rows=4_000, parts=30), 11)
     customers, copiers = Cohort(60, 30.0, 0.8, own_business), Cohort(300, 90.0, 0.1, everything)
     golden = rows_of(played(world, customers, (0, 14), 14, 0, 11), seed=11)
-    parts = played(world, customers, (14, 17), 17, 100_000, 12), played(world, copiers, (16, 17), 17, 200_000, 13)
+    parts = played(world, customers, (14, 17), 16.4, 100_000, 12), played(world, copiers, (16, 17), 16.4, 200_000, 13)
     rows = rows_of(*parts, seed=12)
     return golden, rows, int(np.searchsorted(rows.ts, rows_of(parts[1]).ts[0]))

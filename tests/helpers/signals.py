@@ -140,7 +140,8 @@ def remembering(who: str | Caller = "acct-8841", at: int = T0, **changes: Any) -
 
 def colluding(signal: str = "crowded cells", at: int = T0, **changes: Any) -> Signal:
     """Returns a signal of many callers who ask the same, each little."""
-    evidence = {"baseline": "3fa2c1d4e5f6", "signal": signal, "distinct_callers": 61, "members": "1f0e9a3b5c7d2468"}
+    members = ", ".join(f"{0x1F0E9A3B5C7D2468 + number:016x}" for number in range(20))
+    evidence = {"baseline": "3fa2c1d4e5f6", "signal": signal, "distinct_callers": 61, "members": members}
     return sweep(at, detector="collusion", **{"watches": "inputs", "count": 64, "evidence": evidence} | changes)
 
 

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from tests.helpers.cohorts import copied
+from tests.helpers.colluding import colluded
 from tests.helpers.traffic import join, poisson, rows_at, steady, with_values
 from tests.helpers.trial_boundary_probe import probed
 from tests.helpers.trial_membership_probe import asked_for_training_rows
@@ -72,7 +73,14 @@ def membership() -> Trial:
     return Trial(*asked_for_training_rows(calm()))
 
 
+@cache
+def colluding() -> Trial:
+    """Returns half an hour at whose end two hundred accounts ask once each, all of them around one point."""
+    return Trial(*colluded())
+
+
 TRIALS: Final[dict[str, Callable[[], Trial]]] = {
+    "collusion": colluding,
     "newcomer_cohort": copying,
     "boundary_probe": probing,
     "membership_probe": membership,

@@ -155,6 +155,13 @@ def test_a_surrogate_learns_a_smooth_rule_and_one_along_a_feature() -> None:
         assert agreement(known, answers, tests, truths).mean() > 0.9
 
 
+def test_a_surrogate_tells_three_answers_apart() -> None:
+    rng = np.random.default_rng(4)
+    known, tests = (rng.normal(size=(3, many)).astype(np.float32) for many in (600, 600))
+    answers, truths = (np.digitize(x[0] + x[1], [-0.6, 0.6]) * 7 for x in (known, tests))
+    assert agreement(known, answers, tests, truths).mean() > 0.9
+
+
 def test_a_surrogate_that_has_seen_one_answer_gives_that() -> None:
     right = agreement(asked()[:, :5], np.full(5, 3), asked()[:, 5:9], np.array([3, 1, 3, 3]))
     assert right.tolist() == [True, False, True, True]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from models import loda
 from models.evenness import face_of
@@ -45,6 +47,19 @@ def test_each_newcomer_is_told_once_with_the_cells_of_its_first_questions() -> N
     found = looked(NewcomerScout(baseline(4)), rows)
     assert found == plain(rows, 4)
     assert len(found) > 300
+
+
+@given(
+    who=st.lists(st.integers(45, 60), min_size=1, max_size=80),
+    minutes=st.integers(1, 900),
+    size=st.integers(1, 30),
+    n0=st.integers(2, 5),
+)
+@settings(max_examples=40, deadline=None)
+def test_whoever_calls_whenever_a_dictionary_and_a_loop_agree(who: list[int], minutes: int, size: int, n0: int) -> None:
+    rows = rows_at(np.arange(float(len(who))) * 60 * minutes, np.array(who))
+    rows = rows.select(rows.ts < rows.ts[0] + KEEP_MS // 5)
+    assert looked(NewcomerScout(baseline(n0)), rows, size) == plain(rows, n0)
 
 
 def test_golden_callers_are_no_newcomers() -> None:

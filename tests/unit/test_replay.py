@@ -10,11 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
-from msgspec.structs import replace
 
-from alerts.formats import encode
-from alerts.incident import MAX_EXAMPLES
-from alerts.triage import Triage
 from drills.plan import Plan
 from drills.play import play
 from streams.capture_file import Captured, write_capture
@@ -24,10 +20,9 @@ from streams.clients import topic_name
 from streams.intake.core import frames_of
 from streams.raw_events import Events, merged
 from streams.recheck import EXACT, Incident, compared_incidents, incidents_of, recheck, recheck_incidents
-from streams.replay import Found, Replay, replay_captured, replay_file, replay_raw
+from streams.replay import Replay, replay_captured, replay_file, replay_raw
 from streams.replay_report import lines
-from tests.helpers.signals import T0, colluding, coordinates, probing, searching, signals
-from tocsin.config import Config, Detection, Privacy, RawTopic
+from tocsin.config import Config, Detection, RawTopic
 from tocsin.errors import ConfigError, Exit, FileError, HoleError
 from tocsin.frame import encode_frame
 from tocsin.ids import DEVELOPMENT_KEY, caller_hash, derive_key
@@ -122,24 +117,6 @@ def test_the_lab_shows_callers_and_triggering_events_in_clear(replayed: tuple[Re
     assert line["lab"]["events"]
     assert all(event["event"].encode() in sent for event in line["lab"]["events"])
     assert line["lab"]["signals"]
-
-
-def test_the_lab_shows_the_members_of_a_crowd_that_the_evidence_names_by_hash() -> None:
-    (finding,) = Triage(Privacy()).apply(signals(colluding()))
-    hash64 = str(finding.lead.evidence["members"])
-    found = Replay((Found(encode("ocsf", finding), ()),), (), (), {}, {hash64: ("acct-1", "user")})
-    (line, _) = printed(found, Events(lambda: iter(())))
-    assert line["lab"]["callers"] == [{"hash": hash64, "id": "acct-1", "id_kind": "user"}]
-    events = line["finding"]["finding_info"]["related_events"]
-    assert events[0]["uid"] == f"kafka:{finding.lead.at}"
-
-
-def test_the_row_that_made_the_leading_signal_cross_is_always_named_first() -> None:
-    fold = Triage(Privacy())
-    fold.apply(signals(probing(examples=tuple(coordinates(n) for n in range(9)))))
-    (later,) = fold.apply(signals(replace(searching(at=T0 + 1), at=coordinates(977)), now=T0 + 1))
-    assert later.examples[0] == str(coordinates(977))
-    assert len(later.examples) == MAX_EXAMPLES
 
 
 def test_lines_that_are_no_events_are_counted_by_reason(tmp_path: Path) -> None:

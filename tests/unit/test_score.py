@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
+import msgspec
 import numpy as np
 import pytest
 
 from bench.detection.client_months import CLIENTS, month
 from bench.detection.null import baseline_of
+from models import cell_tables_fit
 from models.baseline import Baseline
 from models.detector import ReadingsDetector, Seat
+from models.golden_sample import Sample
 from models.registry import DETECTORS as REGISTRY
 from streams.score import DETECTORS, Score, scores
+from tests.helpers.baselines import baseline_of as calm_baseline
+from tests.helpers.colluding import FRESH, colluded
 from tests.helpers.traffic import MODEL, cut, hash_of
 from tocsin.errors import ConfigError
 from tocsin.frame import FRAME_VERSION, HASH, Frame
@@ -88,6 +93,21 @@ def test_one_caller_that_walks_stands_out_and_the_others_do_not() -> None:
     p = np.array([1.0 if one.p is None else one.p for one in of("query_path")])
     assert p[attacker].min() < 1e-4
     assert p[~attacker].min() > 1e-3
+
+
+def test_events_of_a_search_spread_over_accounts_stand_out_of_ordinary_ones() -> None:
+    golden, live, changed = colluded()
+    sample = Sample()
+    sample.add(golden.select(slice(0, 16_000)))
+    bare = calm_baseline(golden.select(slice(0, 16_000)), watches=("feature", "envelope"))
+    cells, _ = cell_tables_fit.fit(sample.golden(), bare, 0.1)
+    rows = live.select(slice(changed - 1_000, changed + 1_000))
+    found = list(scores(frames(rows), msgspec.structs.replace(bare, cells=cells), ("collusion",)))
+    hostile = np.isin(rows.hash, hash_of(FRESH + np.arange(190)))
+    nats = np.array([one.score for one in found])
+    assert {one.p for one in found} == {None}
+    assert np.median(nats[hostile][-50:]) > 20.0
+    assert np.mean(nats[~hostile] > 20.0) < 0.01
 
 
 def test_no_number_knows_what_comes_later() -> None:

@@ -25,6 +25,7 @@ from tests.helpers.signals import (
     order,
     probing,
     provisional,
+    searching,
     shifted,
     signals,
     sweep,
@@ -213,3 +214,12 @@ def test_probing_by_nobody_in_particular_is_over_only_after_two_quiet_hours() ->
     assert not [f for f in fold.apply(signals(now=T0 + 2 * HOUR - 1)) if f.activity == "close"]
     (closed,) = fold.apply(signals(now=T0 + 2 * HOUR))
     assert (closed.activity, closed.kind) == ("close", Kind.PROBING)
+
+
+def test_who_asked_so_seldom_that_it_took_hours_is_not_gone_after_half_an_hour() -> None:
+    fold = triage()
+    fold.apply(signals(searching(onset_ts=T0 - 2 * HOUR)))
+    told = fold.apply(signals(searching(at=T0 + 3 * HOUR), now=T0 + 3 * HOUR))
+    assert "close" not in [finding.activity for finding in told]
+    assert "close" not in [finding.activity for finding in fold.apply(signals(now=T0 + 7 * HOUR - 1))]
+    assert [finding.activity for finding in fold.apply(signals(now=T0 + 7 * HOUR))][-1] == "close"

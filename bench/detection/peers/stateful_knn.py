@@ -17,8 +17,8 @@ from bench.detection.peers import Point
 NEIGHBOURS: Final = 50
 QUANTILE: Final = 0.001
 BUFFER: Final = 1_000
-SAMPLE: Final = 2_000
-"""Training records whose distances set δ."""
+SAMPLE, AMONG = 2_000, 8_000
+"""Training records whose distances set δ, and among how many."""
 
 
 class StatefulKnn:
@@ -45,7 +45,7 @@ class StatefulKnn:
 
 def delta_of(training: NDArray[np.float32]) -> float:
     """Returns δ for standardised training records (rows, features)."""
-    return float(np.quantile([_crowding(training, x, skip=1) for x in training[:SAMPLE]], QUANTILE))
+    return float(np.quantile([_crowding(training[:AMONG], x, skip=1) for x in training[:SAMPLE]], QUANTILE))
 
 
 def _crowding(points: NDArray[np.float32], x: Point, skip: int = 0) -> float:

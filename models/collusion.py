@@ -1,0 +1,271 @@
+"""Collusion: a search for an adversarial input, spread over accounts so that none of them stands out.
+
+Theory. Whoever searches asks near what was asked before, from however many accounts; so distinct callers crowd in cells of the
+input space where golden traffic explains fewer (a global index as in Blacklight, Li et al. 2022, USENIX Security, but of
+cells, weighed by golden mass, and of callers instead of queries). Scouts in all shards tell the rows in hot cells; here
+their counts meet, and a cell is crowded if it surprises by more than half as much again as any did on held-out golden rows.
+A line search leaves no crowd: `margin_scan.py` finds it close to the decision boundary, where golden traffic allows.
+
+A finding names who is in the crowded cells, as keyed hashes: it is about the model, and triage alone may show ids. It says
+which signal fired: `crowded cells`; `shared template` for near copies of one record with one answer (`templates.py`), which is
+no attack by itself; `low margin`. Not seen: queries that resemble nothing asked before (uniform, natural), an attacker with
+fewer than two queries per pane in any shard, and searches in a place where customers crowd anyway. Under drift, ordinary
+callers crowd in new places: `share_of_traffic` tells.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from models.cell_tables import TABLES, CellTables, face_of
+from models.collusion_reports import Told, decoded
+from models.collusion_scout import ID as ID  # others know them by this module
+from models.collusion_scout import VERSION as VERSION
+from models.collusion_scout import CollusionScout
+from models.crowd_scan import HOT, CrowdScan
+from models.detector import Scout, Seat
+from models.margin_scan import MarginScan
+from models.panes import slots_for
+from models.shiryaev_roberts import MONTH_S
+from models.templates import Template, Templates, in_doubt, spread, template_of
+from tocsin.codec import pack
+from tocsin.errors import StateError
+from tocsin.event import Caller
+from tocsin.reading import Evidence, Reading, Reports
+
+NAMED: Final = 20
+"""Callers that a finding names."""
+SHOWN: Final = 5
+"""Rows that a finding points at."""
+LEAST_COPIES: Final = 12
+"""Callers who must have sent copies of a template."""
+TOLD_PART: Final = 0.5
+"""Of the traffic, that scouts may tell before counts share slots."""
+NEAR_PART: Final = 0.5
+"""Of this detector's budget, for the near rows."""
+
+CROWD, TEMPLATE, SEARCH = "crowded cells", "shared template", "low margin"
+
+
+class _Dump(msgspec.Struct, array_like=True):
+    """A snapshot's layout; see the attributes of `Collusion`."""
+
+    seen: int
+    near_seen: int
+    crossings: int
+    due: int
+    crossed: int
+    near_told: tuple[int, int]
+    level: tuple[float, ...]
+    crowds: bytes
+    near: bytes
+    templates: bytes
+
+
+class Collusion:
+    """One model's.
+
+    Args:
+        tables: of its baseline.
+        alerts_per_month: false alarms that it may raise on the model.
+
+    Attributes:
+        named: who is in the crowd that the latest reading told of. No part of the state.
+        highest: the highest score so far, nats. No part of the state.
+    """
+
+    def __init__(self, tables: CellTables, alerts_per_month: float) -> None:
+        """Starts cold."""
+        self.named: tuple[Caller, ...] = ()
+        self.highest = 0.0
+        self._tables = tables
+        self._limit = MONTH_S / (alerts_per_month * NEAR_PART)
+        self._cool()
+
+    def _cool(self) -> None:
+        tables = self._tables
+        self._seen = self._near_seen = self._crossings = self._due = self._crossed = 0
+        self._near_told = 0, 0
+        self._crowds = CrowdScan(face_of(tables.grid), tables.events, slots_for(int(TOLD_PART * tables.events * TABLES)))
+        self._templates = Templates(2 * tables.events)
+        self._margin = MarginScan()
+        self._near: CrowdScan | None = None
+        if tables.near is not None:
+            self._near = CrowdScan(face_of(tables.near), tables.near_events, slots_for(tables.near_events * TABLES))
+
+    def receive(self, reports: Reports, seconds: float) -> list[Reading]:
+        """Returns a crowd or a search that these reports reveal."""
+        told = decoded(reports.body)
+        numbers = self._seen + reports.rows - told.rows["after"].astype(np.int64)
+        self._seen += reports.rows
+        fresh = ~self._templates.copies(told.rows, numbers)
+        near = told.rows["near"] == 1
+        readings = self._in_crowds(told, fresh & ~near, numbers, reports)
+        return readings + self._in_margin(told, fresh & near, reports, seconds)
+
+    def _in_crowds(self, told: Told, which: NDArray[np.bool_], numbers: NDArray[np.int64], reports: Reports) -> list[Reading]:
+        scan, numbers = self._crowds, numbers[which]
+        scores = scan.add(told, told.rows[which], numbers, reports.callers)
+        self.highest = max(self.highest, float(scores.max(initial=0.0)))
+        crossed = np.flatnonzero(scores >= self._tables.threshold)
+        if not len(crossed):
+            return []
+        if numbers[crossed[0]] > self._crossed + self._tables.events:
+            self._crossings = self._due = 0
+        self._crossings, self._crossed = self._crossings + len(crossed), int(numbers[crossed[-1]])
+        if self._crossings <= self._due:
+            return []
+        row, score = _place(scan, scores, int(crossed[0])), float(scores[crossed[0]])
+        template = template_of(scan.rows[scan.beside(row)])
+        if template is not None:
+            return self._template(scan, template, (row, score, self._tables.threshold), reports)
+        which = scan.crowded(self._tables.threshold / 2)
+        which[row] = True
+        reading = self._reading(scan, which, CROWD, (row, score, self._tables.threshold), reports)
+        self._due = self._crossings + max(len(self.named), NAMED)
+        return [reading]
+
+    def _in_margin(self, told: Told, which: NDArray[np.bool_], reports: Reports, seconds: float) -> list[Reading]:
+        scan = self._near
+        if scan is None:
+            return []
+        records = told.rows[which]
+        numbers = self._near_seen + 1 + np.arange(len(records))
+        self._near_seen += len(records)
+        scores = scan.add(told, records, numbers, reports.callers)
+        news = np.flatnonzero(records["weights"].any(axis=1))
+        statistic = self._margin.weigh(scores[news] > self._tables.hit, seconds)
+        crossed = np.flatnonzero(statistic >= self._limit)
+        if not len(crossed):
+            return []
+        row, crossing = _place(scan, scores, int(news[crossed[0]])), (float(statistic[crossed[0]]), self._limit)
+        self._margin.reset()
+        template = template_of(scan.rows[scan.beside(row)])
+        if template is not None:
+            return self._template(scan, template, (row, *crossing), reports)
+        which = scan.crowded(self._tables.hit)
+        which[row] = True
+        if self._near_told[1] < self._near_seen - 2 * self._tables.near_events:
+            self._near_told = 0, 0
+        members = len(scan.callers(which))
+        self._near_told = self._near_told[0], self._near_seen
+        if members < 2 * self._near_told[0]:
+            return []
+        self._near_told = members, self._near_seen
+        return [self._reading(scan, which, SEARCH, (row, *crossing), reports)]
+
+    def _template(
+        self, scan: CrowdScan, template: Template, crossing: tuple[int, float, float], reports: Reports
+    ) -> list[Reading]:
+        """Returns what to say of a template, and forgets its copies, so that whatever else is there can be seen.
+
+        While they are few it says nothing: a search that has just begun looks the same.
+        """
+        copies = template.copies(scan.rows)
+        if len(scan.callers(copies)) < LEAST_COPIES:
+            return []
+        reading = self._reading(scan, copies, TEMPLATE, crossing, reports)
+        self._templates.learn(template, self._seen)
+        scan.forget(copies)
+        return [reading]
+
+    def _reading(
+        self, scan: CrowdScan, which: NDArray[np.bool_], signal: str, crossing: tuple[int, float, float], reports: Reports
+    ) -> Reading:
+        """Returns what to say of these remembered rows.
+
+        Args:
+            scan: that remembers them.
+            which: of its rows.
+            signal: what fired.
+            crossing: the row that made the statistic cross, the statistic, and what it crossed.
+            reports: where it was told.
+        """
+        rows, (row, statistic, threshold) = scan.rows, crossing
+        self.named = scan.callers(which)
+        evidence: Evidence = {
+            "signal": signal,
+            "distinct_callers": len(self.named),
+            "members": ", ".join(f"{caller.hash:016x}" for caller in self.named[:NAMED]),
+            "rows": int(which.sum()),
+            "expected_in_cell": round(float(scan.expected(row)[HOT]), 3),
+            "label_mix": round(in_doubt(rows[which]), 3),
+            "spread": round(spread(rows[which]), 3),
+            "distinct_records": len(np.unique(rows["content"][which], axis=0)),
+        }
+        if scan is self._crowds:
+            first = int(rows["number"][which][0])
+            evidence["share_of_traffic"] = round(int(which.sum()) / max(self._seen - first + 1, 1), 4)
+        ts, shown = int(rows["ts"][row]), np.flatnonzero(which)[-SHOWN:]
+        return Reading(
+            ID, VERSION, reports.model, "inputs", None, scan.coordinates(row), ts, min(int(rows["ts"][which].min()), ts),
+            statistic, threshold, int(which.sum()), evidence, tuple(scan.coordinates(one) for one in shown.tolist()),
+        )  # fmt: skip
+
+    def dump(self) -> bytes:
+        """Returns the whole state: equal state is equal bytes."""
+        marks = (self._seen, self._near_seen, self._crossings, self._due, self._crossed, self._near_told)
+        near = b"" if self._near is None else self._near.dump()
+        return pack(_Dump(*marks, tuple(self._margin.level.tolist()), self._crowds.dump(), near, self._templates.dump()))
+
+    def load(self, data: bytes) -> None:
+        """Replaces the state by one that `dump` returned.
+
+        Raises:
+            StateError: it is no such state; the detector then stays as built, cold.
+        """
+        try:
+            dump = msgspec.msgpack.decode(data, type=_Dump)
+            self._crowds.load(dump.crowds)
+            self._templates.load(dump.templates)
+            if self._near is not None:
+                self._near.load(dump.near)
+        except (msgspec.DecodeError, ValueError, zlib.error) as error:
+            self._cool()
+            raise StateError(f"{ID}: a state of version {VERSION} expected; {error}") from error
+        self._seen, self._near_seen, self._crossings, self._due = dump.seen, dump.near_seen, dump.crossings, dump.due
+        self._crossed, self._near_told, self._margin.level = dump.crossed, dump.near_told, np.array(dump.level)
+
+
+def _place(scan: CrowdScan, scores: NDArray[np.float64], row: int) -> int:
+    """Returns where the scan remembers row number `row` of the rows it was just told."""
+    return max(len(scan.rows) - len(scores) + row, 0)
+
+
+class Silent:
+    """Stands where a baseline has no cell tables: nothing is looked for, nothing is said."""
+
+    def receive(self, reports: Reports, seconds: float) -> list[Reading]:
+        """Returns nothing."""
+        return []
+
+    def look(self, rows: object) -> None:
+        """Returns nothing."""
+
+    def dump(self) -> bytes:
+        """Returns nothing to remember."""
+        return b""
+
+    def load(self, data: bytes) -> None:
+        """Raises StateError unless there is nothing to load."""
+        if data:
+            raise StateError(f"{ID}: no state expected, for the baseline has no cell tables; found {len(data)} bytes")
+
+
+def build(seat: Seat) -> Collusion | Silent:
+    """Returns the judge's half for the seat's baseline."""
+    tables = None if seat.baseline is None else seat.baseline.cells
+    return Silent() if tables is None else Collusion(tables, seat.alerts_per_month)
+
+
+def scout(seat: Seat) -> Scout:
+    """Returns the scout for the seat's baseline."""
+    baseline = seat.baseline
+    if baseline is None or baseline.cells is None:
+        return Silent()
+    return CollusionScout(baseline, baseline.cells, seat.shards)
