@@ -15,10 +15,12 @@ from alerts.pattern import Pattern
 from alerts.playbook import play_for
 from alerts.privacy import address, show
 from alerts.proposal import Proposal
+from alerts.roles import Owners, owners_of
 from alerts.severity import Severity
 from tocsin.config import Privacy
 from tocsin.control import Silence
 from tocsin.ids import uid
+from tocsin.inventory import Model
 from tocsin.signal import Kind, Signal
 
 Activity = Literal["create", "update", "close"]
@@ -81,6 +83,8 @@ class Finding(msgspec.Struct, frozen=True):
         proposal_expires: until when that stands, ledger time.
         advice: what a person should do.
         pattern: what it looks like.
+        owners: who answers for it.
+        acknowledged: who has taken it on, "" for nobody.
     """
 
     uid: str
@@ -112,6 +116,8 @@ class Finding(msgspec.Struct, frozen=True):
     proposal_expires: int
     advice: str
     pattern: Pattern
+    owners: Owners
+    acknowledged: str = ""
 
     @property
     def lead(self) -> Signal:
@@ -120,9 +126,25 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def finding_of(
-    incident: Incident, activity: Activity, because: str, now: int, silence: Silence | None, privacy: Privacy
+    incident: Incident,
+    activity: Activity,
+    because: str,
+    now: int,
+    silence: Silence | None,
+    privacy: Privacy,
+    model: Model | None = None,
 ) -> Finding:
-    """Returns what is to be said about an incident now, without a proposal; `incident.sequence` is this finding's number."""
+    """Returns what is to be said about an incident now, without a proposal; `incident.sequence` is this finding's number.
+
+    Args:
+        incident: which.
+        activity: opened, changed or closed.
+        because: why it is said now.
+        now: ledger time, Unix milliseconds.
+        silence: it is under, or None.
+        privacy: how callers are shown.
+        model: what the inventory says of its model, None when it is not listed.
+    """
     members, pattern = incident.members()[:MAX_ACTORS], incident.pattern()
     return Finding(
         uid=uid("finding", incident.uid, incident.sequence),
@@ -164,6 +186,8 @@ def finding_of(
         proposal_expires=incident.expires,
         advice=play_for(incident.kind, pattern, incident.severity).advice,
         pattern=pattern,
+        owners=owners_of(incident.kind, pattern, model),
+        acknowledged=incident.acknowledged,
     )
 
 

@@ -76,6 +76,8 @@ class Incident(msgspec.Struct, array_like=True):
         since: when its first sound signal crossed, event time; 0 before.
         action: what that proposal proposes, or "".
         patterns: what it was ever said to look like.
+        acknowledged: who has taken it on, "" for nobody.
+        escalated: how many steps of `alerts.roles.ESCALATIONS` it has gone.
     """
 
     uid: str
@@ -105,6 +107,8 @@ class Incident(msgspec.Struct, array_like=True):
     since: int = 0
     action: str = ""
     patterns: tuple[Pattern, ...] = ()
+    acknowledged: str = ""
+    escalated: int = 0
 
     def take(self, signal: Signal, now: int) -> None:
         """Adds one signal: counts, time span, callers, severity."""

@@ -21,44 +21,38 @@ import msgspec
 from alerts import casebook
 from alerts.blindness import signal_of_fault, signal_of_loss
 from alerts.casebook import MAX_OPEN, Casebook, Key
+from alerts.deadlines import NEVER_MS, UPDATES_MS, goes_on, next_deadline, quiet_ms
 from alerts.finding import Activity, Finding, finding_of
 from alerts.incident import NOBODY, Incident
 from alerts.pattern import Pattern
 from alerts.proposal import propose, response_to
+from alerts.roles import ESCALATIONS
 from alerts.silences import Silences
 from alerts.story import what_happened
-from alerts.wording import because_after, because_closed_by, because_crowded_out, because_looks_like, because_quiet
+from alerts.wording import (
+    because_acknowledged_by,
+    because_after,
+    because_closed_by,
+    because_crowded_out,
+    because_escalated,
+    because_looks_like,
+    because_quiet,
+)
 from tocsin.codec import pack
 from tocsin.config import Privacy
-from tocsin.control import CloseFinding, Promote, RemoveSilence, SetModel, Silence, control_body
+from tocsin.control import Acknowledge, CloseFinding, Promote, RemoveSilence, SetModel, Silence, control_body
 from tocsin.errors import RejectError
+from tocsin.inventory import Model, name_of
 from tocsin.reading import Order
-from tocsin.signal import Kind, Signal, Signals
+from tocsin.signal import Signal, Signals
 from tocsin.state import Section, Sections
 
-INCIDENTS, SILENCES, HEARD = "incidents", "silences", "heard"
-VERSIONS: Final = {INCIDENTS: casebook.VERSION, SILENCES: 1, HEARD: 1}
+INCIDENTS, SILENCES, HEARD, INVENTORY = "incidents", "silences", "heard", "inventory"
+VERSIONS: Final = {INCIDENTS: casebook.VERSION, SILENCES: 1, HEARD: 1, INVENTORY: 1}
 """Sections of the state and the version of each one's layout."""
-READABLE: Final = {INCIDENTS: (1, casebook.VERSION), SILENCES: (1,), HEARD: (1,)}
+READABLE: Final = {INCIDENTS: (1, casebook.VERSION), SILENCES: (1,), HEARD: (1,), INVENTORY: (1,)}
 """Versions that can be loaded."""
 
-MINUTE_MS: Final = 60_000
-HOUR_MS: Final = 60 * MINUTE_MS
-
-UPDATES_MS: Final = (MINUTE_MS, 10 * MINUTE_MS, HOUR_MS, 6 * HOUR_MS)
-"""After opening: when an incident with news speaks again."""
-
-QUIET_MS: Final[dict[Kind, int]] = {
-    Kind.PROBING: 30 * MINUTE_MS,
-    Kind.DRIFT: 2 * HOUR_MS,
-    Kind.FAULT: 30 * MINUTE_MS,
-    Kind.BLIND: HOUR_MS,
-}
-"""Without a signal for so long, an incident is over. A caller that keeps its pace is signalled again every ten minutes."""
-QUIET_OF_NOBODY_MS: Final = 2 * HOUR_MS
-"""The same where no caller is known: evidence about a model as a whole needs longer to gather again."""
-
-NEVER_MS: Final = 1 << 62
 MAX_HEARD: Final = 4_096
 
 
@@ -70,12 +64,15 @@ class Triage:
         now: ledger time, Unix milliseconds.
         cases: the incidents.
         silences: in force.
+        models: what control orders said of models, instead of the configuration.
         heard: uids of the last orders, faults and losses: each counts once.
     """
 
-    def __init__(self, privacy: Privacy) -> None:
-        """Starts with nothing open."""
+    def __init__(self, privacy: Privacy, models: Iterable[Model] = ()) -> None:
+        """Starts with nothing open, and the inventory of the configuration."""
         self.privacy = privacy
+        self._configured = {model.name: model for model in models}
+        self.models: dict[str, Model] = {}
         self.now = 0
         self.cases = Casebook()
         self.silences = Silences()
@@ -123,12 +120,20 @@ class Triage:
             if self.now >= over:
                 yield self._close(key, because_quiet(quiet_ms(incident)))
                 continue
+            yield from self._escalate(incident)
             passed = sum(self.now - incident.opened >= after for after in UPDATES_MS)
             if passed > incident.milestones:
                 incident.milestones = passed
                 if incident.unsaid:
                     yield self._say(incident, "update", because_after(UPDATES_MS[passed - 1]))
-            self._wake = min(self._wake, over, *(incident.opened + after for after in UPDATES_MS[passed : passed + 1]))
+            self._wake = min(self._wake, next_deadline(incident))
+
+    def _escalate(self, incident: Incident) -> Iterator[Finding]:
+        """Yields that nobody has taken a severe incident on, once per step that is due."""
+        due = sum(self.now - incident.opened >= after for after, _ in ESCALATIONS)
+        if due > incident.escalated and goes_on(incident):
+            incident.escalated = due
+            yield self._say(incident, "update", because_escalated(*ESCALATIONS[due - 1]))
 
     def _obey(self, order: Order) -> list[Finding]:
         """Returns what an order leads to; one that intake let through and we cannot read changes nothing."""
@@ -141,11 +146,23 @@ class Triage:
             self._wake = min(self._wake, body.until)
         elif isinstance(body, RemoveSilence):
             self.silences.remove(body.id)
-        elif isinstance(body, Promote | SetModel):
-            pass  # Sense and judge, or command, obey it; an incident goes on as the signals say.
+        elif isinstance(body, SetModel):
+            self.models[body.model.name] = body.model
+        elif isinstance(body, Acknowledge):
+            return self._acknowledge(body)
+        elif isinstance(body, Promote):
+            pass  # Sense and judge obey it; an incident goes on as the signals under the new baseline say.
         else:
             return self._judge(body)
         return []
+
+    def _acknowledge(self, order: Acknowledge) -> list[Finding]:
+        """Returns the finding that says who has taken an open incident on; the first one counts."""
+        key = self.cases.key_for(order.finding_uid)
+        if key is None or self.cases.open[key].acknowledged:
+            return []
+        self.cases.open[key].acknowledged = order.author
+        return [self._say(self.cases.open[key], "update", because_acknowledged_by(order))]
 
     def _judge(self, order: CloseFinding) -> list[Finding]:
         """Returns the finding that closes an incident by an analyst's word, or adds that word to a closed one."""
@@ -173,9 +190,9 @@ class Triage:
             if surplus is not None:
                 made_room.append(self._close(surplus, because_crowded_out(MAX_OPEN)))
             self.cases.begin(key, signal, self.now)
-            self._wake = min(self._wake, self.now + UPDATES_MS[0])
         incident = self.cases.open[key]
         news = self._add(incident, signal)
+        self._wake = min(self._wake, next_deadline(incident))
         if news and key not in due:
             due[key] = ("create" if incident.sequence == 0 else "update", news)
         else:
@@ -219,7 +236,9 @@ class Triage:
         incident.sequence += 1
         incident.silence = self._silence_over(incident)
         silence = self.silences.active.get(incident.silence)
-        finding = finding_of(incident, activity, because, self.now, silence, self.privacy)
+        name = name_of(incident.model)
+        model = self.models.get(name) or self._configured.get(name)
+        finding = finding_of(incident, activity, because, self.now, silence, self.privacy, model)
         incident.unsaid = 0
         known = incident.actor == NOBODY and self.cases.names_callers(incident)
         response = response_to(incident, callers_are_known=known) if activity != "close" else None
@@ -232,12 +251,14 @@ class Triage:
 
     def dump(self) -> Sections:
         """Returns the whole state, one section per concern: equal state is equal bytes."""
-        data = {INCIDENTS: self.cases.dump(), SILENCES: self.silences.dump(), HEARD: pack((self.now, list(self.heard)))}
+        heard, inventory = pack((self.now, list(self.heard))), pack(self.models)
+        data = {INCIDENTS: self.cases.dump(), SILENCES: self.silences.dump(), HEARD: heard, INVENTORY: inventory}
         return {name: Section(VERSIONS[name], data[name]) for name in VERSIONS}
 
     def load(self, sections: Sections) -> list[str]:
         """Replaces the state; returns a line for every section that is dropped or starts cold."""
         self.now, self.cases, self.silences, self.heard, self._wake = 0, Casebook(), Silences(), {}, 0
+        self.models = {}
         fit = {name: section.data for name, section in sections.items() if section.version in READABLE.get(name, ())}
         if INCIDENTS in fit:
             self.cases.load(fit[INCIDENTS], sections[INCIDENTS].version)
@@ -246,20 +267,9 @@ class Triage:
         if HEARD in fit:
             self.now, heard = msgspec.msgpack.decode(fit[HEARD], type=tuple[int, list[str]])
             self.heard = dict.fromkeys(heard)
+        if INVENTORY in fit:
+            self.models = msgspec.msgpack.decode(fit[INVENTORY], type=dict[str, Model])
         dropped = sorted(sections.keys() - fit.keys())
         return [f"{name}: v{sections[name].version} is not of this version; it is dropped" for name in dropped] + [
             f"{name}: missing; it starts cold" for name in VERSIONS if name not in sections
         ]
-
-
-def quiet_ms(incident: Incident) -> int:
-    """Returns how long nothing must be heard of an incident before it is over, milliseconds.
-
-    Whoever asks so seldom that the evidence took hours to gather is not gone after half an hour: at least twice the time that
-    it took to the first sound signal must pass, a day at most.
-    """
-    if incident.kind is not Kind.PROBING:
-        return QUIET_MS[incident.kind]
-    least = QUIET_MS[Kind.PROBING] if incident.callers else QUIET_OF_NOBODY_MS
-    gathered = incident.since - incident.start if incident.since else 0
-    return min(max(least, 2 * gathered), 24 * HOUR_MS)

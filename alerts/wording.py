@@ -14,7 +14,7 @@ from alerts.odds import false_alerts
 from alerts.pattern import Pattern
 from alerts.story import what_happened
 from alerts.words import clock_time, lasting, moment, number
-from tocsin.control import CloseFinding
+from tocsin.control import Acknowledge, CloseFinding
 from tocsin.signal import Kind, Signal
 
 SCIENCE: Final = " For data scientists: "
@@ -39,6 +39,16 @@ def because_quiet(quiet_ms: int) -> str:
 def because_after(after_ms: int) -> str:
     """Returns why an incident speaks again by itself."""
     return f"more of the same {lasting(after_ms)} after opening"
+
+
+def because_escalated(after_ms: int, to: str) -> str:
+    """Returns that nobody took it on for so long, and to whom it goes now."""
+    return f"not acknowledged for {lasting(after_ms)}: escalated to {to}"
+
+
+def because_acknowledged_by(order: Acknowledge) -> str:
+    """Returns who took it on."""
+    return f"acknowledged by {order.author}"
 
 
 def because_closed_by(order: CloseFinding) -> str:

@@ -28,7 +28,7 @@ class TriageFold:
 
     def __init__(self, config: Config) -> None:
         """Starts with nothing open."""
-        self.triage = Triage(config.privacy)
+        self.triage = Triage(config.privacy, config.model)
         self.deployment = config.kafka.prefix.strip(".-_") or DEPLOYMENT
 
     def apply(self, body: bytes, where: str) -> Outputs:

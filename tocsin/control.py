@@ -56,6 +56,18 @@ class CloseFinding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str = ""
 
 
+class Acknowledge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Somebody has taken an incident on: it is no longer escalated.
+
+    Attributes:
+        finding_uid: OCSF `finding_info.uid`.
+        author: who.
+    """
+
+    finding_uid: str
+    author: str
+
+
 class Promote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Puts a baseline in force for one model version, from this place of the ledger on.
 
@@ -88,12 +100,13 @@ class SetModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str = ""
 
 
-ControlBody = Silence | RemoveSilence | CloseFinding | Promote | SetModel
+ControlBody = Silence | RemoveSilence | CloseFinding | Acknowledge | Promote | SetModel
 
 CONTROLS: Final[dict[str, type[ControlBody]]] = {
     "silence": Silence,
     "remove_silence": RemoveSilence,
     "close": CloseFinding,
+    "acknowledge": Acknowledge,
     "promote": Promote,
     "inventory": SetModel,
 }

@@ -75,7 +75,9 @@ def _event(finding: Finding) -> dict[str, Any]:
 
 def _labels(finding: Finding) -> dict[str, str]:
     """Returns what ECS has no field for; labels are flat and textual."""
+    owners = finding.owners
     labels = {
+        "accountable": owners.accountable.who or owners.accountable.role,
         "activity": finding.activity,
         "actors_total": str(finding.actors_total),
         "claim": finding.lead.claim,
@@ -83,6 +85,7 @@ def _labels(finding: Finding) -> dict[str, str]:
         "false_alerts": false_alerts(finding.lead),
         "incident": finding.incident,
         "ladder": finding.lead.ladder,
+        "responsible": ", ".join(owner.who or owner.role for owner in owners.responsible),
         "severity": finding.severity.name.lower(),
         "status": finding.status,
         "suppressed": str(finding.suppressed),
@@ -90,6 +93,7 @@ def _labels(finding: Finding) -> dict[str, str]:
         "title": title(finding),
     }
     optional = {
+        "acknowledged": finding.acknowledged,
         "baseline": str(finding.lead.evidence.get("baseline", "")),
         "pattern": "" if finding.pattern is Pattern.PLAIN else finding.pattern.name.lower(),
         "proposal": finding.proposal_id,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from alerts.atlas import TACTICS, TECHNIQUES, VERSION, link, parent_of
 from alerts.finding import Actor, Finding
 from alerts.odds import false_alerts
@@ -240,14 +242,18 @@ def _unmapped(finding: Finding) -> dict[str, Any]:
     lead = finding.lead
     silence = finding.silence
     return {
+        "accountable": msgspec.to_builtins(finding.owners.accountable),
+        "acknowledged": finding.acknowledged or None,
         "actors_total": finding.actors_total,
         "baseline": lead.evidence.get("baseline"),
         "claim": lead.claim,
         "false_alerts": false_alerts(lead),
         "false_alerts_per_month": lead.false_alerts_per_month,
         "ladder": lead.ladder,
+        "on_call": finding.owners.on_call or None,
         "pattern": None if finding.pattern is Pattern.PLAIN else finding.pattern.name.lower(),
         "proposal": finding.proposal_id or None,
+        "responsible": msgspec.to_builtins(finding.owners.responsible),
         "silence": silence and {"author": silence.author, "id": silence.id, "reason": silence.reason, "until": silence.until},
         "suppressed": finding.suppressed,
         "suppressed_total": finding.suppressed_total,

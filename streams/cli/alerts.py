@@ -75,6 +75,21 @@ def close(
     return Exit.OK
 
 
+def ack(
+    uid: Annotated[str, typer.Argument(help="The finding's or the incident's id, or how it begins.")],
+    author: Author,
+    config: ConfigFile = None,
+) -> None:
+    """Take an incident on, so that it is no longer escalated."""
+    from streams.orders import send_order
+    from tocsin.control import Acknowledge
+
+    settings = config_of(config)
+    incident, _, _ = onset_of(settings, uid)
+    send_order(settings.kafka, Acknowledge(incident, author))
+    say(f"incident {incident} acknowledged by {author}")
+
+
 def _findings(config: Config, *, new_only: bool = False, follow: bool = False) -> Iterator[tuple[bytes, dict[str, Any]]]:
     """Yields (record value, OCSF finding); a record that is not JSON is not ours and passed over."""
     import orjson

@@ -63,7 +63,7 @@ GROUPS: Final[tuple[tuple[str, str, dict[str, Callable[..., Any]]], ...]] = (
     ("config", "The configuration and where each value comes from.", {"show": config.show, "check": config.check}),
     ("topics", "The topics that Tocsin owns.", {"create": topics.create, "check": topics.check, "acls": topics.acls}),
     ("broker", "A broker on this machine, until ctrl-C.", {"embedded": brokers.embedded, "kafka": brokers.kafka}),
-    ("alerts", "Findings.", {"tail": alerts.tail, "show": alerts.show, "close": alerts.close}),
+    ("alerts", "Findings.", {"tail": alerts.tail, "show": alerts.show, "ack": alerts.ack, "close": alerts.close}),
     (
         "baseline",
         "What a model's traffic is held against.",

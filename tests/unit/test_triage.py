@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from alerts.casebook import CROWD, MAX_CLOSED, MAX_OPEN
+from alerts.deadlines import QUIET_MS
 from alerts.finding import Finding
 from alerts.severity import Severity
-from alerts.triage import QUIET_MS, Triage
+from alerts.triage import Triage
 from tests.helpers.signals import HOUR, MINUTE, MODEL, T0, caller, drift, fault, loss, order, probing, signals
 from tocsin.config import Privacy
 from tocsin.signal import Kind
