@@ -64,7 +64,8 @@ class Incident(msgspec.Struct, array_like=True):
         unsaid: of those, how many no finding has reported yet.
         sequence: findings emitted about it.
         milestones: how many of the update times have passed.
-        signals: `detector/quantity`, and which signal fired where a detector has several → the latest signal.
+        signals: `detector/quantity`, and which signal fired where a detector has several → the latest signal; of
+            many callers the most severe, and of those the latest.
         top: caller hash in hex → its part; at most `MAX_TOP`.
         callers: hashes of all its callers; at most `MAX_COUNTED`.
         examples: rows to look at.
@@ -130,8 +131,14 @@ class Incident(msgspec.Struct, array_like=True):
             self.since, self.start = signal.ts, signal.onset_ts
 
     def _keep(self, signal: Signal) -> None:
-        """Keeps the signal in its slot; when there are too many, the weakest of a detector with several makes room."""
-        self.signals["/".join(filter(None, (signal.detector, signal.watches, fired(signal))))] = signal
+        """Keeps the signal in its slot; when there are too many, the weakest of a detector with several makes room.
+
+        Of many callers' signals the most severe is kept, not the latest: in a crowd nobody may hide behind those who follow.
+        """
+        slot = "/".join(filter(None, (signal.detector, signal.watches, fired(signal))))
+        known = self.signals.get(slot)
+        if self.actor != GROUP or known is None or severity_of(signal) >= severity_of(known):
+            self.signals[slot] = signal
         if len(self.signals) <= MAX_SIGNALS:
             return
         names = [one.detector for one in self.signals.values()]
