@@ -146,7 +146,7 @@ class NewcomerCohort:
             run.cells |= mask
 
     def _reading(self, reports: Reports) -> Reading:
-        best = int(self.sums.argmax())
+        best = max(range(len(self.runs)), key=lambda bet: self.runs[bet].log)
         run, octave = self.runs[best], best // len(BETS)
         return Reading(
             detector=ID,
