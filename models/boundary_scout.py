@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from models.baseline import Baseline
 from models.caller_counts import CallerCounts
 from models.detector import Report
-from models.margins import signed_distance
+from models.margins import below_of, signed_distance
 from models.quantity import features_of
 from models.strangers import kinds_of
 from tocsin.codec import pack, unpack
@@ -104,18 +104,19 @@ class BoundaryScout:
 
     def __init__(self, baseline: Baseline) -> None:
         self._baseline = baseline
+        self._below = below_of(baseline.margins, baseline.boundary, baseline.labels) if baseline.margins is not None else ""
         self._counts = CallerCounts()
         self._far = np.zeros(KINDS, np.int64)
 
     def look(self, rows: Rows) -> Report | None:
         """Returns the near rows, None for none."""
         baseline = self._baseline
-        known = ~np.isnan(signed_distance(rows, baseline.boundary))
+        known = ~np.isnan(rows.confidence)
         if baseline.margins is None or not known.any():
             return None
         if not known.all():
             rows = rows.select(known)
-        distance = signed_distance(rows, baseline.boundary)
+        distance = signed_distance(rows, baseline.boundary, self._below)
         near = np.abs(distance) <= np.float32(baseline.near)
         numbers, before = self._counts.count(rows.hash, near)
         kinds, which = kinds_of(numbers, before), np.flatnonzero(near)
@@ -125,15 +126,16 @@ class BoundaryScout:
             return None
         far = self._far + _numbers_of(kinds[:end][~near[:end]])
         self._far = _numbers_of(kinds[end:])
-        return self._report(rows, which, numbers, kinds, far)
+        return self._report(rows, which, (distance, numbers, kinds), far)
 
-    def _report(self, rows: Rows, near: Ints, numbers: Ints, kinds: Ints, far: Ints) -> Report:
+    def _report(self, rows: Rows, near: Ints, told: tuple[NDArray[np.float32], Ints, Ints], far: Ints) -> Report:
+        distance, numbers, kinds = told
         first, caller = np.unique(rows.hash[near], return_index=True, return_inverse=True)[1:]
         names = self._baseline.features[:MOST_FEATURES]
         new, pure, known = far.tolist()
         body = _Body(
             caller=caller.astype("<u2").tobytes(),
-            distance=signed_distance(rows, self._baseline.boundary)[near].astype("<f4").tobytes(),
+            distance=distance[near].astype("<f4").tobytes(),
             ts=rows.ts[near].astype("<i8").tobytes(),
             number=np.minimum(numbers[near], 0xFFFF_FFFF).astype("<u4").tobytes(),
             kind=kinds[near].astype("u1").tobytes(),

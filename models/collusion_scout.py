@@ -47,6 +47,8 @@ FINEST: Final = np.float32(64.0)
 HASHED: Final = np.uint32(0x9E37_79B1)
 OF_CALLER: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
 OF_CELL: Final = np.uint64(0xC2B2_AE3D_27D4_EB4F)
+OPAQUE: Final = np.dtype((np.void, ROW.itemsize))
+"""A record as mere bytes: numpy would join records field by field."""
 MIXED: Final = np.uint64(0xBF58_476D_1CE4_E5B9)
 
 Mask = NDArray[np.bool_]
@@ -93,14 +95,16 @@ class CollusionScout:
         values = features_of(self._baseline.features, rows)
         absent = np.isnan(values) & ~self._habitual
         standardised = self._standard.apply(values)
-        told = []
+        found = [self._near_rows(rows, standardised, absent)]
         for begin, end in self._pieces(len(rows)):
             part = slice(begin, end)
-            told.append((begin, *self._crowded(rows.hash[part], standardised[:, part], absent[:, part])))
-        found = [self._records(rows, standardised, begin + picked, weights, void) for begin, picked, weights, void in told]
-        near = self._near_rows(rows, standardised, absent)
-        records = np.concatenate([*found, near])
-        return self._report(rows, records[np.argsort(records["after"], kind="stable")[::-1]]) if len(records) else None
+            picked, weights, void = self._crowded(rows.hash[part], standardised[:, part], absent[:, part])
+            if len(picked):
+                found.append(self._records(rows, standardised, begin + picked, weights, void))
+        records = np.concatenate([one.view(OPAQUE) for one in found]).view(ROW)
+        return (
+            self._report(rows, records[np.argsort(-records["after"].astype(np.int64), kind="stable")]) if len(records) else None
+        )
 
     def _pieces(self, rows: int) -> list[tuple[int, int]]:
         """Returns where to cut the rows so that no piece is in two panes."""
@@ -133,6 +137,8 @@ class CollusionScout:
             return np.zeros(0, ROW)
         distance = np.abs(rows.confidence - np.float32(self._baseline.boundary))
         picked = np.flatnonzero(distance <= np.float32(self._tables.margin))
+        if not len(picked):
+            return np.zeros(0, ROW)
         keys, void = self._near.keys(standardised[:, picked]), _void(self._near, absent[:, picked])
         tags, fresh, begin = _tags(rows.hash[picked], keys), np.zeros(keys.shape, np.bool_), 0
         while begin < len(picked):
@@ -148,18 +154,15 @@ class CollusionScout:
         return records
 
     def _records(self, rows: Rows, standardised: Column, picked: Keys, weights: NDArray[np.uint8], void: Mask) -> Records:
-        records = np.zeros(len(picked), ROW)
-        if len(picked):
-            mine = standardised[:, picked]
-            records["void"] = np.packbits(void, axis=1, bitorder="little")[:, 0]
-            records["cells"] = self._grid.keys(mine) - FIRST
-            records["weights"] = weights
-            records["after"] = len(rows) - 1 - picked
-            records["label"] = np.array([zlib.crc32(name.encode()) for name in rows.labels] or [0], np.uint32)[
-                rows.label[picked]
-            ]
-            records["sketch"], records["content"] = self._sketch(mine), _content(mine)
-            records["ts"], records["source"], records["position"] = rows.ts[picked], rows.source[picked], rows.position[picked]
+        records, mine = np.zeros(len(picked), ROW), standardised[:, picked]
+        labels = np.array([zlib.crc32(name.encode()) for name in rows.labels] or [0], np.uint32)
+        records["void"] = np.packbits(void, axis=1, bitorder="little")[:, 0]
+        records["cells"] = self._grid.keys(mine) - FIRST
+        records["weights"] = weights
+        records["after"] = len(rows) - 1 - picked
+        records["label"] = labels[rows.label[picked]]
+        records["sketch"], records["content"] = self._sketch(mine), _content(mine)
+        records["ts"], records["source"], records["position"] = rows.ts[picked], rows.source[picked], rows.position[picked]
         return records
 
     def _sketch(self, standardised: Column) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ cells are crowded in at least half of their tables; that is found in what is rem
 from __future__ import annotations
 
 import zlib
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -30,6 +30,19 @@ KEPT: Final = np.dtype([*((name, ROW[name]) for name in ROW.names or ()), ("hash
 """A row as told, its caller's hash, and which event of the model it was."""
 
 
+OPAQUE: Final = np.dtype((np.void, KEPT.itemsize))
+"""The same as mere bytes: numpy would join records field by field."""
+
+
+class _Heap(NamedTuple):
+    """Rows just told, as they were told: most are forgotten before anybody asks for them."""
+
+    told: Told
+    rows: Records
+    numbers: Keys
+    callers: tuple[Caller, ...]
+
+
 class _Dump(msgspec.Struct, array_like=True):
     panes: bytes
     rows: bytes
@@ -45,17 +58,24 @@ class CrowdScan:
         length: events per window.
         bits: k of the 2^k slots they are counted in.
 
-    Attributes:
-        rows: KEPT records, the latest told, in order.
     """
 
     def __init__(self, face: Face, length: int, bits: int) -> None:
         """Starts empty."""
         self._face, self._length = face, length
         self._panes = Panes(bits)
-        self.rows: Records = np.zeros(0, KEPT)
+        self._rows: Records = np.zeros(0, KEPT)
         self._callers: dict[int, Caller] = {}
         self._sources: list[Source] = []
+        self._heaps: list[_Heap] = []
+        self._heaped = 0
+
+    @property
+    def rows(self) -> Records:
+        """Returns KEPT records, the latest told, in order."""
+        if self._heaps:
+            self._tidy()
+        return self._rows
 
     def add(self, told: Told, records: Records, numbers: Keys, callers: tuple[Caller, ...]) -> NDArray[np.float64]:
         """Returns each row's score, nats, in its turn, after counting and remembering it.
@@ -70,14 +90,20 @@ class CrowdScan:
         if not len(records):
             return scores
         keys, weights, void = keys_of(records), records["weights"], void_of(records)
-        cuts = np.flatnonzero(np.diff((numbers - 1) // self._length)) + 1
-        for part in np.split(np.arange(len(records)), np.unique(np.append(cuts, np.arange(AT_ONCE, len(records), AT_ONCE)))):
-            pane = int(numbers[part[0]] - 1) // self._length
+        begin = 0
+        while begin < len(records):
+            pane = int(numbers[begin] - 1) // self._length
+            end = min(int(np.searchsorted(numbers, (pane + 1) * self._length, "right")), begin + AT_ONCE)
+            part = slice(begin, end)
             self._panes.turn(pane)
             fades = 1.0 - (numbers[part, None] - pane * self._length) / self._length
             _, inside = self._panes.add(keys[part], weights[part], fades)
             scores[part] = self._scores(keys[part], inside, void[part])
-        self._remember(told, records, numbers, callers)
+            begin = end
+        self._heaps.append(_Heap(told, records, numbers, callers))
+        self._heaped += len(records)
+        if self._heaped >= KEEP:
+            self._tidy()
         return scores
 
     def crowded(self, nats: float) -> NDArray[np.bool_]:
@@ -100,7 +126,7 @@ class CrowdScan:
     def forget(self, which: NDArray[np.bool_]) -> None:
         """Forgets these of `rows`, and whatever is in their cells."""
         self._panes.clear(keys_of(self.rows[which]))
-        self.rows = self.rows[~which]
+        self._rows = self.rows[~which]
 
     def callers(self, which: NDArray[np.bool_]) -> tuple[Caller, ...]:
         """Returns who sent these of `rows`, each once, those that sent most of them first."""
@@ -120,21 +146,27 @@ class CrowdScan:
         surprises = surprise(inside, self._face.expected(keys, self._length))
         return lower_median(np.where(void, 0.0, surprises))
 
-    def _remember(self, told: Told, records: Records, numbers: Keys, callers: tuple[Caller, ...]) -> None:
-        kept = np.zeros(len(records), KEPT)
-        for name in ROW.names or ():
-            kept[name] = records[name]
-        kept["number"] = numbers
-        kept["hash"] = np.array([caller.hash for caller in callers], np.uint64)[records["caller"]]
-        places = [self._place(source) for source in told.sources]
-        kept["source"] = np.array(places, np.uint8)[records["source"]]
-        self.rows = np.concatenate((self.rows, kept))[-KEEP:]
-        self._callers |= {callers[place].hash: callers[place] for place in set(records["caller"].tolist())}
+    def _tidy(self) -> None:
+        """Moves what is heaped up to the rows, and forgets what they are too many for."""
+        told = [self._rows.view(OPAQUE), *(self._kept(heap).view(OPAQUE) for heap in self._heaps)]
+        self._heaps, self._heaped = [], 0
+        self._rows = np.concatenate(told)[-KEEP:].view(KEPT)
         if len(self._callers) > 2 * KEEP:
             self._callers = self._remembered()
 
+    def _kept(self, heap: _Heap) -> Records:
+        kept = np.zeros(len(heap.rows), KEPT)
+        for name in ROW.names or ():
+            kept[name] = heap.rows[name]
+        kept["number"] = heap.numbers
+        kept["hash"] = np.array([caller.hash for caller in heap.callers], np.uint64)[heap.rows["caller"]]
+        kept["source"] = np.array([self._place(source) for source in heap.told.sources], np.uint8)[heap.rows["source"]]
+        senders = [heap.callers[place] for place in np.unique(heap.rows["caller"]).tolist()]
+        self._callers |= {caller.hash: caller for caller in senders}
+        return kept
+
     def _remembered(self) -> dict[int, Caller]:
-        return {one: self._callers[one] for one in np.unique(self.rows["hash"]).tolist()}
+        return {one: self._callers[one] for one in np.unique(self._rows["hash"]).tolist()}
 
     def _place(self, source: Source) -> int:
         if source not in self._sources:
@@ -143,8 +175,8 @@ class CrowdScan:
 
     def dump(self) -> bytes:
         """Returns the whole state: equal state is equal bytes."""
-        callers = [caller for _, caller in sorted(self._remembered().items())]
         rows = zlib.compress(self.rows.tobytes(), 1) if len(self.rows) else b""
+        callers = [caller for _, caller in sorted(self._remembered().items())]
         return pack(_Dump(self._panes.dump(), rows, callers, self._sources))
 
     def load(self, data: bytes) -> None:
@@ -155,6 +187,6 @@ class CrowdScan:
         """
         dump = msgspec.msgpack.decode(data, type=_Dump)
         self._panes.load(dump.panes)
-        self.rows = np.frombuffer(zlib.decompress(dump.rows) if dump.rows else b"", KEPT)
+        self._rows, self._heaps, self._heaped = np.frombuffer(zlib.decompress(dump.rows) if dump.rows else b"", KEPT), [], 0
         self._callers = {caller.hash: caller for caller in dump.callers}
         self._sources = dump.sources

@@ -18,8 +18,10 @@ SECOND: Final = 2.0
 """Spread of the second opinion over that of the first, among golden rows."""
 FIT_ROWS: Final = 16_384
 REFERENCES: Final = 1_024
+"""Golden rows that a baseline keeps for others to compare with."""
+NEIGHBOURS: Final = 2_048
 NUMBERS: Final = 1 << 16
-"""Of the neighbours, at most: the wider the rows, the fewer references can be afforded."""
+"""Of the neighbours, at most: the wider the rows, the fewer can be afforded."""
 BLOCKS: Final = 20
 EVERY: Final = 4
 """Of the blocks that golden rows are cut into, every fourth is held out of the histograms."""
@@ -92,6 +94,6 @@ def _seconded(loda: Loda, fitted: Column) -> Loda:
     face = face_of(loda)
     spread = float(face.strangeness(fitted).std()) * UNIT
     usable = face.standard.usable
-    references = _thinned(fitted[usable], min(REFERENCES, NUMBERS // len(usable))).T
+    references = _thinned(fitted[usable], min(NEIGHBOURS, NUMBERS // len(usable))).T
     neighbours = build_neighbours(references, SECOND * spread)
     return msgspec.structs.replace(loda, neighbours=neighbours)

@@ -74,10 +74,25 @@ def scale_of(margins: Margins) -> Scale:
     return Scale(np.concatenate(([0.0], distances)), np.concatenate(([0.0], shares)))
 
 
-def signed_distance(rows: Rows, boundary: float) -> NDArray[np.float32]:
-    """Returns how far each row's confidence lies above the boundary, float32 (rows,), NaN where unknown."""
+def signed_distance(rows: Rows, boundary: float, usual: str = "") -> NDArray[np.float32]:
+    """Returns how far each row lies beyond the boundary, float32 (rows,), NaN where unknown.
+
+    Args:
+        rows: of the model.
+        boundary: the confidence at which the decision flips.
+        usual: "" where confidence is a score, whose classes lie on either side; where it is the confidence in whatever was
+            decided, the class that is said to lie below.
+    """
     distance: NDArray[np.float32] = rows.confidence - np.float32(boundary)
-    return distance
+    if not usual:
+        return distance
+    below = np.array([name == usual for name in rows.labels] or [False])
+    return np.where(below[rows.label], -np.abs(distance), np.abs(distance))
+
+
+def below_of(margins: Margins, boundary: float, labels: tuple[tuple[str, float], ...]) -> str:
+    """Returns the `usual` of `signed_distance`: none has a confidence below the boundary if it is in what was decided."""
+    return labels[0][0] if labels and margins.low >= boundary else ""
 
 
 def knots_of(distance: NDArray[np.float32]) -> tuple[bytes, bytes]:

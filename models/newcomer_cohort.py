@@ -92,8 +92,8 @@ class NewcomerCohort:
         self._high_ms = 0
         if self.evenness is not None:
             self._face = face_of(self.evenness, len(baseline.features))
-            rho = self._face.tolerated[:, None]
-            self._gains = np.log1p(BETS * (1.0 / rho - 1.0)), np.log1p(-BETS * np.ones_like(rho))
+            tolerated = self._face.tolerated[:, None]
+            self._gains = np.log1p(BETS * (1.0 / tolerated - 1.0)), np.log1p(-BETS * np.ones_like(tolerated))
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -146,7 +146,7 @@ class NewcomerCohort:
             run.cells |= mask
 
     def _reading(self, reports: Reports) -> Reading:
-        best = int(self.sums.argmax())
+        best = max(range(len(self.runs)), key=lambda bet: self.runs[bet].log)
         run, octave = self.runs[best], best // len(BETS)
         return Reading(
             detector=ID,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from models.baseline import Baseline
 from models.boundary_scout import MOST_FEATURES, Near
+from models.margins import below_of
 from tocsin.codec import pack
 from tocsin.event import Caller
 from tocsin.reading import Evidence
@@ -71,10 +72,13 @@ class Sightings:
         baseline, distance = self._baseline, self.distance[which].astype(np.float64)
         if baseline.margins is None or not len(which):
             return {}
-        lowest, highest = min(baseline.margins.low, baseline.boundary), max(baseline.margins.high, baseline.boundary)
+        below = below_of(baseline.margins, baseline.boundary, baseline.labels)
+        highest = max(baseline.margins.high, baseline.boundary)
+        lowest = 2.0 * baseline.boundary - highest if below else min(baseline.margins.low, baseline.boundary)
         low = baseline.boundary + float(np.max(distance[distance < 0], initial=lowest - baseline.boundary))
         high = baseline.boundary + float(np.min(distance[distance >= 0], initial=highest - baseline.boundary))
         found: Evidence = {
+            "interval_of": f"confidence, mirrored for {below}" if below else "confidence",
             "interval_low": _brief(low),
             "interval_high": _brief(high),
             "bits_learned": round(max(log2((highest - lowest) / max(high - low, LEAST_GAP)), 0.0), 1),

@@ -144,7 +144,7 @@ def measured(name: str, seed: int, most: int) -> Iterator[Result]:
             errors.setdefault(method, []).append(value - best)
             yield Result(PART, name, method, f"{answers} questions: fidelity said", value, seed)
     for method, off in errors.items():
-        yield Result(PART, name, method, "largest error", max(off, key=abs), seed)
+        yield Result(PART, name, method, "largest error, absolute", max(map(abs, off)), seed)
         yield Result(PART, name, method, f"share within {LARGEST_ERROR}", fmean(abs(one) <= LARGEST_ERROR for one in off), seed)
 
 

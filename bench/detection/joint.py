@@ -49,7 +49,7 @@ class Effort:
 
 
 WHOLE: Final = Effort(9, 12_000, 60_000)
-SLOW: Final = Effort(2, 4_000, 6_000)
+SLOW: Final = Effort(1, 2_000, 2_000)
 QUICK: Final = Effort(1, 1_024, 2_048)
 
 

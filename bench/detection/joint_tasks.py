@@ -1,9 +1,10 @@
 """Joint tasks: changes of how features go together that leave every feature's own distribution as it was.
 
-From a pool of real rows five changes are made: the feature that goes with another most is turned upside down (its ranks are
+From a pool of real rows five such changes are made: the feature that goes with another most is turned upside down (its ranks are
 mirrored); a middling one is drawn from other rows; either is told by the quarter it lies in, and the outer quarters trade
 names; a tenth of the rows is made of parts of other rows, as a broken join makes them. Two made pools also differ in nothing
-but their copula. Rows are drawn with replacement, so nothing changes before the moment of change.
+but their copula. What it costs to watch all this is seen where one feature moves. Rows are drawn with replacement, so nothing
+changes before the moment of change.
 
 Data beside the repository (`../shared/data`) is used when it is there. `magic` and correlated normal numbers were looked at
 during development, the others were not.
@@ -89,6 +90,7 @@ def tasks(quick: bool) -> Iterator[Task]:
             categories = tuple(f"={one}" if index == feature else one for index, one in enumerate(names))
             yield Task(change, name, categories, _of(told), _of(swapped))
         yield Task("a tenth of the rows mixed up", name, names, _of(pool), _broken(pool))
+        yield Task("one feature moves by .25 deviations", name, names, _of(pool), _of(_moved(pool, middling)))
 
 
 def _made() -> Iterator[Task]:
@@ -163,6 +165,12 @@ def _mirrored(pool: Values, feature: int) -> Values:
     order = np.argsort(pool[feature], kind="stable")
     turned[feature, order] = pool[feature, order[::-1]]
     return turned
+
+
+def _moved(pool: Values, feature: int) -> Values:
+    moved = pool.copy()
+    moved[feature] += np.float32(0.25) * pool[feature].std()
+    return moved
 
 
 def _apart(pool: Values, feature: int) -> Draw:

@@ -30,7 +30,7 @@ DAYS: Final = 60
 PER_DAY: Final = 1_000
 """Calls; few, so that hundreds of months can be watched."""
 STREAMS: Final = 8
-"""Per kind: 320 model-months in all, about 50 minutes of CPU."""
+"""Per kind: 336 model-months in all, about 50 minutes of CPU."""
 FIRST_SEED: Final = 9_100
 QUICK_STREAMS: Final = 1
 QUICK_DAYS: Final = 10

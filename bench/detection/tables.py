@@ -60,6 +60,15 @@ TABLES: Final[dict[str, Table]] = {
         "collusion", r"(.+ alone: queries to alarm|benign events flagged.+)", only=("Blacklight", "dummy", "always")
     ),
     "crowd_cost": Table("collusion", r"(us per event.+)", "dataset", only=("tocsin",)),
+    "newcomers_found": Table("newcomers", r"(.+): found of 9", cell="sum"),
+    "newcomers_days": Table("newcomers", r"(.+): days to alarm, median"),
+    "newcomers_sets": Table("newcomers", r"(.+): days to alarm, longest", "dataset", cell="worst", only=("newcomer_cohort",)),
+    "newcomers_false": Table("newcomers", r"(.+): runs of 15 with a false alarm", cell="sum"),
+    "newcomers_false_sets": Table(
+        "newcomers", r"(.+): runs of 15 with a false alarm", "dataset", cell="sum", only=("newcomer_cohort",)
+    ),
+    "exposure_said": Table("exposure", r"(\d+ questions): fidelity.*", cell="mean"),
+    "exposure_error": Table("exposure", r"largest error, absolute()", rows="dataset", cell="worst"),
     "scale": Table("scale", r"(.+)"),
 }
 """Name in docs/detection.md → what it shows."""

@@ -11,7 +11,7 @@ from tests.helpers.traffic import hash_of, join, poisson, rows_at
 from tocsin.rows import Rows
 
 ACCOUNTS = 20
-PROBES = 200
+PROBES = 150
 STEPS = 12
 
 

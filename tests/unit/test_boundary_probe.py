@@ -64,6 +64,21 @@ def test_the_finding_states_what_the_answers_have_left_open() -> None:
     assert 3 <= int(evidence["distinct_callers"]) <= 12
 
 
+def test_where_confidence_is_in_what_was_decided_the_class_tells_the_side() -> None:
+    def decided(rows: Rows) -> Rows:
+        return replace(rows, confidence=np.where(rows.label == 0, 1 - rows.confidence, rows.confidence))
+
+    bare = msgspec.structs.replace(baseline_of(golden(), watches=("margin",)), near=0.05)
+    bare = msgspec.structs.replace(
+        bare, boundary=float(decided(golden()).confidence.min()), labels=(("ok", 0.9), ("refused", 0.1))
+    )
+    held = msgspec.structs.replace(bare, margins=margins_of(decided(golden()), bare))
+    rows = asked_among(payments(2, 6_000), Asked(bisection(0.27, 0.71, 14), 5), QUIET)
+    evidence = held_against(held, decided(rows))[0].evidence
+    assert 0.495 < float(evidence["interval_low"]) < float(evidence["interval_high"]) < 0.505
+    assert evidence["interval_of"] == "confidence, mirrored for ok"
+
+
 def test_the_feature_that_alone_was_moved_is_named_with_its_interval() -> None:
     evidence = found(Asked(bisection(0.27, 0.71, 14), 5), calm=payments(2, 6_000, near=False))[0].evidence
     assert evidence["feature"] == "amount"

@@ -71,6 +71,8 @@ def test_an_attack_that_lasts_is_told_once_an_hour_and_a_new_one_begins_anew() -
     found = NewcomerCohort(baseline(), 0.05).receive(reports(attack + calm + again), 0.0)
     assert [reading.evidence["told"] for reading in found] == [1, 2, 3, 4, 5, 6, 1, 2, 3]
     assert {reading.onset_ts for reading in found[6:]} == {40 * HOUR_MS}
+    assert found[5].evidence["even_newcomers"] == found[5].evidence["newcomers"]
+    assert found[5].count > 400
 
 
 def test_how_reports_are_cut_makes_no_difference() -> None:

@@ -53,7 +53,7 @@ def test_every_kind_of_the_issue_is_there_and_every_detector_has_its_place() -> 
 
 
 def test_clients_stay_for_a_while_and_newcomers_come_every_day() -> None:
-    golden, live = client_months.month(Clients(count=60), 1, 40, 600)
+    golden, live = client_months.month(Clients(count=60, stay_days=30), 1, 40, 600)
     known = set(golden.hash.tolist())
     late = live.select(slice(len(live) - 3_000, None))
     new = np.mean([hash64 not in known for hash64 in late.hash.tolist()])
