@@ -118,5 +118,8 @@ class Casebook:
             for incident in (*dump.open, *dump.closed):
                 incident.action = "throttle" if incident.proposal else ""
                 incident.since = min((signal.ts for signal in incident.signals.values() if is_sound(signal)), default=0)
+        for incident in (*dump.open, *dump.closed):
+            if incident.proposal and not incident.answered and incident.action.startswith("throttle"):
+                incident.answered = int(incident.severity)  # nobody is asked again after an upgrade
         self.open = {(incident.subject, incident.kind, incident.actor): incident for incident in dump.open}
         self.closed = {incident.uid: incident for incident in dump.closed}

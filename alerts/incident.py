@@ -79,6 +79,7 @@ class Incident(msgspec.Struct, array_like=True):
         patterns: what it was ever said to look like.
         acknowledged: who has taken it on, "" for nobody.
         escalated: how many steps of `alerts.roles.ESCALATIONS` it has gone.
+        answered: its severity when that proposal was made, where how hard to throttle follows it; 0 elsewhere.
     """
 
     uid: str
@@ -110,6 +111,7 @@ class Incident(msgspec.Struct, array_like=True):
     patterns: tuple[Pattern, ...] = ()
     acknowledged: str = ""
     escalated: int = 0
+    answered: int = 0
 
     def take(self, signal: Signal, now: int) -> None:
         """Adds one signal: counts, time span, callers, severity."""

@@ -71,10 +71,12 @@ class Response(NamedTuple):
     Attributes:
         action: what.
         targets: to which callers, as hashes in hex, ascending; none when it is about the whole model.
+        severity_id: how hard, where that follows the suspicion; 0 elsewhere.
     """
 
     action: Measure
     targets: tuple[str, ...]
+    severity_id: int = 0
 
 
 def response_to(incident: Incident, *, callers_are_known: bool = False) -> Response | None:
@@ -94,9 +96,9 @@ def response_to(incident: Incident, *, callers_are_known: bool = False) -> Respo
     if play.action == "newcomer_quota":
         return Response(play.action, ())
     if play.action == "throttle_model":
-        return None if callers_are_known else Response(play.action, ())
+        return None if callers_are_known else Response(play.action, (), int(incident.severity))
     targets = tuple(sorted(name for name, member in incident.top.items() if member.caller.id_kind != NAMELESS))
-    return Response(play.action, targets) if targets else None
+    return Response(play.action, targets, int(incident.severity)) if targets else None
 
 
 def propose(incident: Incident, response: Response, now: int, reason: str, privacy: Privacy) -> Proposal:

@@ -232,7 +232,7 @@ class Triage:
         return self._say(self.cases.end(key), "close", because)
 
     def _say(self, incident: Incident, activity: Activity, because: str) -> Finding:
-        """Returns the next finding about an incident, with a proposal if the callers to contain have changed."""
+        """Returns the next finding about an incident, with a proposal if whom to contain, or how much, has changed."""
         incident.sequence += 1
         incident.silence = self._silence_over(incident)
         silence = self.silences.active.get(incident.silence)
@@ -242,11 +242,11 @@ class Triage:
         incident.unsaid = 0
         known = incident.actor == NOBODY and self.cases.names_callers(incident)
         response = response_to(incident, callers_are_known=known) if activity != "close" else None
-        if response is None or response == (incident.action, incident.targets):
+        if response is None or response == (incident.action, incident.targets, incident.answered):
             return finding
         proposal = propose(incident, response, self.now, what_happened(finding), self.privacy)
         incident.proposal, incident.expires = proposal.id, proposal.expires
-        incident.action, incident.targets = response
+        incident.action, incident.targets, incident.answered = response
         return msgspec.structs.replace(finding, proposal=proposal, proposal_id=proposal.id, proposal_expires=proposal.expires)
 
     def dump(self) -> Sections:

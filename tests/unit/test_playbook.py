@@ -208,3 +208,13 @@ def test_a_change_of_unit_is_for_the_producer_and_a_slow_service_for_its_owner()
 def test_a_provisional_finding_proposes_nothing_however_strong() -> None:
     (finding,) = triage().apply(signals(provisional(statistic=1e300)))
     assert (finding.severity, finding.proposal) == (Severity.INFORMATIONAL, None)
+
+
+def test_when_suspicion_grows_the_throttle_is_proposed_anew_and_once() -> None:
+    fold = Triage(Privacy())
+    (first,) = fold.apply(signals(probing()))
+    grown = fold.apply(signals(probing(at=T0 + MINUTE, count=5_000, evidence={"times_usual": 400.0}), now=T0 + MINUTE))
+    again = fold.apply(signals(probing(at=T0 + 2 * MINUTE, count=6_000, evidence={"times_usual": 400.0}), now=T0 + 2 * MINUTE))
+    proposals = [finding.proposal for finding in (first, *grown, *again) if finding.proposal]
+    assert [proposal.severity_id for proposal in proposals] == [3, 4]
+    assert proposals[1].supersedes == proposals[0].id
