@@ -69,7 +69,7 @@ def strange_of(known: list[Values], real: NDArray[np.bool_]) -> NDArray[np.bool_
 
     What is usual is read off as if all those few were in the pool's tail.
     """
-    pool = np.sort(np.concatenate([own[:LEAST_ASKED] for own in known]))
+    pool = np.sort(np.concatenate([np.empty(0, np.float32), *(own[:LEAST_ASKED] for own in known)]))
     if not len(pool):
         return np.zeros(len(known), np.bool_)
     usual = pool[int((POOLED + 1.0 / MUTED) * len(pool))]
