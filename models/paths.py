@@ -58,6 +58,7 @@ class Paths(msgspec.Struct, frozen=True, array_like=True):
         per_step: places per step of a standardised feature, or of a fold of them.
         references: int16 (references, dimensions), golden places; a multiple of GROUPS.
         floor: the least squared distance that counts as density, places².
+        ceiling: the most that questions near each other are measured by: an honest caller in the desert is no nearer to itself.
         limits: float32 (SIGNALS, RHO): a signal below it is a hit; -inf where there is none.
         muted: uint64, rising: golden callers whose own habit it is to be beyond a limit, by hash.
         muted_signals: uint8, one per muted caller: bit per signal that says nothing about it.
@@ -68,6 +69,7 @@ class Paths(msgspec.Struct, frozen=True, array_like=True):
     per_step: float
     references: bytes
     floor: float
+    ceiling: float
     limits: bytes
     muted: bytes = b""
     muted_signals: bytes = b""
@@ -85,6 +87,7 @@ class Space:
         edge: the furthest place on every axis.
         columns: float32 (dimensions + 1, references): -2r above |r|².
         floor: see `Paths`.
+        ceiling: see `Paths`.
         limits: float32 (SIGNALS, RHO).
         boundary: confidence at which the decision flips, NaN when unknown.
         codes: predicted class → 1 … MOST_LABELS.
@@ -99,6 +102,7 @@ class Space:
     edge: np.float32
     columns: Column
     floor: np.float32
+    ceiling: np.float32
     limits: Column
     boundary: float
     codes: dict[str, int]
@@ -224,6 +228,7 @@ def space_of(paths: Paths, baseline: Baseline, standard: Standard) -> Space:
         edge=edge_of(dims),
         columns=np.ascontiguousarray(np.vstack([-2.0 * references.T, np.square(references).sum(axis=1)]), np.float32),
         floor=np.float32(paths.floor),
+        ceiling=np.float32(paths.ceiling),
         limits=np.frombuffer(paths.limits, "<f4").reshape(len(SIGNALS), len(RHO)).astype(np.float32),
         boundary=baseline.boundary,
         codes={name: code for code, (name, _) in enumerate(baseline.labels[:MOST_LABELS], 1)},

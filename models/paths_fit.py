@@ -20,12 +20,13 @@ from models.baseline import Baseline, Gate
 from models.caller_rings import CallerRings
 from models.gate import LEVELS, split
 from models.golden_sample import Golden
-from models.path_limits import BURNED_IN, LEAST_ASKED, Drawn, limits_of
+from models.path_limits import BURNED_IN, LEAST_ASKED, Drawn, limits_of, strange_of
 from models.paths import (
     DIMS,
     GROUPS,
     REACH,
     RHO,
+    SELF,
     SIGNALS,
     Paths,
     Space,
@@ -45,14 +46,20 @@ from tocsin.rows import Rows
 
 LEAST_REFERENCES: Final = 64
 LEAST_ROWS: Final = 250
+LEAST_KNOWN: Final = 30
+"""Golden callers known that well below which nobody can say what habits there are."""
 MOST_ASKED: Final = 400
 MOST_ROWS: Final = 65_536
 """Of real callers, to take limits from."""
 DRAWN, DRAWN_ASK, AT_RANDOM = 60, 200, 3
 """Callers that are drawn, questions of each, and the one in how many that asks at random."""
+DRAWN_AMONG: Final = 16_384
+AT_ONCE: Final = 16
+"""Callers followed at once."""
 AROUND, LEAST_AROUND = 20, 120
 """The rest ask among the nearest golden rows of one: a twentieth of all, at least so many."""
-FLOOR: Final = 0.05
+FLOOR, CEILING = 0.05, 0.95
+"""Of golden densities: beyond, all are alike."""
 SEED: Final = 20_260_103
 
 Ints = NDArray[np.int64]
@@ -67,6 +74,10 @@ def fit(golden: Golden, baseline: Baseline, alerts_per_month: float) -> tuple[Pa
         needed = f"{LEAST_REFERENCES} golden rows with features that vary and {LEAST_ROWS} rows to learn from needed"
         return None, Gate(ID, False, 1.0, 0.0, (), f"advisory: {needed}; found {len(first.rows)} rows")
     tried = limited(bare, baseline, first.rows)
+    known = len(_real_callers(first.rows))
+    if first.callers > 1 and known < LEAST_KNOWN:
+        needed = f"{LEAST_KNOWN} golden callers with {LEAST_ASKED} questions needed; found {known}"
+        return limited(bare, baseline, golden.rows), Gate(ID, False, 1.0, 0.0, (), f"advisory: {needed}")
     gate = _gate(msgspec.structs.replace(baseline, paths=tried), last.rows, alerts_per_month)
     return limited(bare, baseline, golden.rows), gate
 
@@ -92,6 +103,7 @@ def outlined(baseline: Baseline) -> Paths | None:
         per_step=float(per_step),
         references=on_grid(steps, per_step, edge).astype("<i2").tobytes(),
         floor=1.0,
+        ceiling=float("inf"),
         limits=np.full((len(SIGNALS), len(RHO)), -np.inf, "<f4").tobytes(),
     )
 
@@ -108,8 +120,8 @@ def limited(bare: Paths, baseline: Baseline, rows: Rows) -> Paths:
     values = features_of(baseline.features, rows)
     sample = values[:, np.arange(min(len(rows), 4_096)) * len(rows) // min(len(rows), 4_096)]
     open_space = space_of(bare, baseline, standard)
-    floor = max(float(np.quantile(open_space.densities(open_space.places(sample)), FLOOR)), 1.0)
-    floored = msgspec.structs.replace(bare, floor=floor)
+    floor, ceiling = np.maximum(np.quantile(open_space.densities(open_space.places(sample)), (FLOOR, CEILING)), 1.0).tolist()
+    floored = msgspec.structs.replace(bare, floor=floor, ceiling=ceiling)
     drawn = signals_of(space_of(floored, baseline, standard), baseline, rows)
     limits, muted = limits_of(drawn)
     names = np.flatnonzero(muted.any(axis=1))
@@ -126,11 +138,13 @@ def signals_of(space: Space, baseline: Baseline, rows: Rows) -> Drawn:
     """Returns what the questions of golden callers, real and drawn ones, come to."""
     places = space.places(features_of(baseline.features, rows))
     real = _real_callers(rows)
-    callers = real + _drawn_callers(places)
-    names = [int(rows.hash[which[0]]) for which in real] + [0] * (len(callers) - len(real))
+    names = np.array([rows.hash[which[0]] for which in real], np.uint64)
     asked = _asked(space, baseline, rows, places)
-    signals = [found for begin in range(0, len(callers), 16) for found in _met(asked, callers[begin : begin + 16], space.dims)]
-    return Drawn(np.array(names, np.uint64), signals)
+    signals = _met(asked, real, space.dims)
+    strange = strange_of([own[~np.isnan(own[:, SELF]), SELF] for own in signals], np.ones(len(real), np.bool_))
+    ordinary = np.flatnonzero(~np.isin(rows.hash, names[strange]))  # who draws among near-duplicates draws a sensor
+    signals += _met(asked, _drawn_callers(places, ordinary), space.dims)
+    return Drawn(np.append(names, np.zeros(DRAWN, np.uint64)), signals)
 
 
 def _asked(space: Space, baseline: Baseline, rows: Rows, places: NDArray[np.int16]) -> Questions:
@@ -138,25 +152,29 @@ def _asked(space: Space, baseline: Baseline, rows: Rows, places: NDArray[np.int1
     padded = np.zeros((len(rows), DIMS), np.int16)
     padded[:, : space.dims] = places
     blocks = range(0, len(rows), 4_096)
+    density = np.concatenate([space.densities(places[begin : begin + 4_096]) for begin in blocks])
     return Questions(
         slot=np.zeros(len(rows), np.int64),
         places=padded,
         prints=prints_of(features_of(baseline.features, rows)),
         labels=space.labels(rows.labels, rows.label),
-        density=np.concatenate([space.densities(places[begin : begin + 4_096]) for begin in blocks]),
+        density=density,
+        measure=np.minimum(density, space.ceiling),
         margin=space.margins(rows.confidence),
     )
 
 
 def _met(asked: Questions, callers: list[Ints], dims: int) -> list[Values]:
     """Returns the signals of each of these callers' questions, but for the first ones and for retries."""
-    rings = CallerRings()
-    slot = np.repeat(np.arange(len(callers)), [len(which) for which in callers])
-    mine = replace(asked.pick(np.concatenate(callers)), slot=slot)
-    new = fresh(rings, slot, mine.prints)
-    signals = meet(rings, mine.pick(new), dims)
-    slot = slot[new]
-    return [signals[slot == caller][BURNED_IN:] for caller in range(len(callers))]
+    found: list[Values] = []
+    for begin in range(0, len(callers), AT_ONCE):
+        some, rings = callers[begin : begin + AT_ONCE], CallerRings()
+        slot = np.repeat(np.arange(len(some)), [len(which) for which in some])
+        mine = replace(asked.pick(np.concatenate(some)), slot=slot)
+        new = fresh(rings, slot, mine.prints)
+        signals = meet(rings, mine.pick(new), dims)
+        found += [signals[slot[new] == caller][BURNED_IN:] for caller in range(len(some))]
+    return found
 
 
 def _real_callers(rows: Rows) -> list[Ints]:
@@ -169,10 +187,10 @@ def _real_callers(rows: Rows) -> list[Ints]:
     return groups[::every]
 
 
-def _drawn_callers(places: NDArray[np.int16]) -> list[Ints]:
-    """Returns the rows that callers ask who are drawn: at random, or around one row."""
+def _drawn_callers(places: NDArray[np.int16], among: Ints) -> list[Ints]:
+    """Returns the rows that callers ask who are drawn among these: at random, or around one row."""
     rng = np.random.default_rng(SEED)
-    sample = np.sort(rng.permutation(len(places))[:16_384])
+    sample = np.sort(rng.permutation(among)[:DRAWN_AMONG])
     near = places[sample].astype(np.float32)
     size = min(DRAWN_ASK, len(sample))
     callers = []

@@ -151,12 +151,14 @@ def _questions(rows: Rows, model: Followed, slot: Ints) -> Questions:
     values = features_of(model.baseline.features, rows)
     places = np.zeros((len(rows), DIMS), np.int16)
     places[:, : space.dims] = space.places(values)
+    density = space.densities(places[:, : space.dims])
     return Questions(
         slot=slot,
         places=places,
         prints=prints_of(values),
         labels=space.labels(rows.labels, rows.label),
-        density=space.densities(places[:, : space.dims]),
+        density=density,
+        measure=np.minimum(density, space.ceiling),
         margin=space.margins(rows.confidence),
     )
 

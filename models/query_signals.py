@@ -1,9 +1,10 @@
 """Query signals: what one caller's question says beside its last 32 distinct ones.
 
 `self-similarity`: how near the nearest of them is; `label flip`: how near the nearest that was answered otherwise is, which
-only who walks along the boundary keeps small; both in units of the golden density there (`paths.py`). `margin` and `envelope`
-say where the question itself lies: near the decision, or where golden rows are thin. A question that was asked word for
-word before is a retry, and says nothing.
+only who walks along the boundary keeps small; both in units of the golden density there (`paths.py`). `margin`: how near the
+decision the question lies. `envelope`: how far it is from golden rows and from all that the caller asked before: who asks
+where others do not, but keeps to his habit, is a stranger and no searcher. A question that was asked word for word before is
+a retry, and says nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Questions:
         places: int16 (rows, DIMS), 0 beyond their space's dimensions.
         prints: uint32 (rows,).
         labels: uint8 (rows,).
-        density: float32 (rows,).
+        density: float32 (rows,), places².
+        measure: float32 (rows,), what nearness is measured by: the density, but for the desert.
         margin: float32 (rows,), NaN = unknown.
     """
 
@@ -38,6 +40,7 @@ class Questions:
     prints: NDArray[np.uint32]
     labels: NDArray[np.uint8]
     density: Column
+    measure: Column
     margin: Column
 
     @property
@@ -54,6 +57,7 @@ class Questions:
             self.prints[which],
             self.labels[which],
             self.density[which],
+            self.measure[which],
             self.margin[which],
         )
 
@@ -67,7 +71,7 @@ class Questions:
         """Returns no questions."""
         none = np.empty(0, np.float32)
         empty = (np.empty((0, DIMS), np.int16), np.empty(0, np.uint32), np.empty(0, np.uint8))
-        return Questions(np.empty(0, np.int64), *empty, none, none)
+        return Questions(np.empty(0, np.int64), *empty, none, none, none)
 
 
 def fresh(rings: CallerRings, slot: Ints, prints: NDArray[np.uint32]) -> NDArray[np.bool_]:
@@ -127,7 +131,7 @@ def meet(rings: CallerRings, asked: Questions, dims: int) -> NDArray[np.float32]
     rings.prints[callers] = _windows(prints, ends)
     rings.callers["filled"][callers] = np.minimum(filled + counts, RING)
     rings.callers["seen"][callers] += counts.astype(np.int32)
-    signals = np.stack([asked.margin, -asked.density, same / asked.density, flip / asked.density], axis=1)
+    signals = np.stack([asked.margin, -np.minimum(asked.density, same), same / asked.measure, flip / asked.measure], axis=1)
     signals[had == 0, 2:] = np.nan
     signals[asked.labels == NO_LABEL, 3] = np.nan
     return signals

@@ -58,7 +58,7 @@ class Clients:
         golden_days: learnt from.
     """
 
-    count: int = 400
+    count: int = 1_500
     stay_days: float = 90.0
     habit: float = 0.8
     session: float = 1.0
@@ -75,7 +75,7 @@ class Clients:
 CLIENTS: Final[dict[str, Clients]] = {
     "iid clients": Clients(habit=0.0),
     "clustered clients": Clients(),
-    "clustered clients who stay a month": Clients(stay_days=30.0),
+    "400 clustered clients who stay a month": Clients(count=400, stay_days=30.0),
     "bursty clients": Clients(session=12.0),
     "sensor-like clients": Clients(sensors=20, sensor_share=0.5),
     "batch clients": Clients(batches=3),
@@ -120,7 +120,7 @@ def _ordinary(kind: Clients, rng: np.random.Generator, span: float, per_day: flo
         promoted = np.sort(rng.uniform(0.0, span, 4 * len(begin)))
         promoted = promoted[(promoted % (7 * DAY_S) >= 3.4 * DAY_S) & (promoted % (7 * DAY_S) < 3.65 * DAY_S)]
         begin = np.sort(np.concatenate((begin, promoted)))
-    rates = rng.lognormal(0.0, 1.0, kind.count)
+    rates = rng.lognormal(0.0, 1.2, kind.count)
     slot = rng.choice(kind.count, len(begin), p=rates / rates.sum())
     who = _tenants(rng, kind, span, slot, begin)
     seconds, who = _in_sessions(kind, rng, begin, who, span)
