@@ -20,9 +20,11 @@ from models.cell_tables import CellTables, Grid, Keys, drawn, face_of, filled, s
 from models.collusion import ID, VERSION, Collusion
 from models.collusion_reports import decoded
 from models.collusion_scout import CollusionScout
+from models.crowd_reading import SEARCH
 from models.gate import split
 from models.golden_sample import Golden
 from models.loda import face_of as envelope_of
+from models.margin_scan import RHO
 from models.quantity import features_of
 from models.season import DAY_MS
 from models.standardise import Column, Standard
@@ -86,14 +88,14 @@ def fit(golden: Golden, baseline: Baseline, alerts_per_month: float) -> tuple[Ce
         found = f"found {len(after.rows)} and {len(last.rows)}"
         return None, _gate(armed=False, says=f"advisory: {LEAST_HELD_OUT} golden rows to set and to try it on needed; {found}")
     events = min(max(len(golden.rows) // WINDOWS, WINDOW[0]), WINDOW[1])
-    highest, told, _ = _replayed(_made(before, baseline, events, float("inf")), after, baseline, alerts_per_month)
-    highest *= max(events / len(after.rows), 1.0)  # what a shorter replay did not have time to gather
+    judge, told, _ = _replayed(_made(before, baseline, events, float("inf")), after, baseline, alerts_per_month)
+    highest = judge.highest * max(events / len(after.rows), 1.0)  # what a shorter replay did not have time to gather
     threshold = max(LOWEST, MARGIN * highest + 1.0)
-    _, _, alarms = _replayed(_made(first, baseline, events, threshold), last, baseline, alerts_per_month)
+    judge, _, alarms = _replayed(_made(first, baseline, events, threshold), last, baseline, alerts_per_month)
     tables = msgspec.structs.replace(_made(golden, baseline, events, threshold), everywhere=max(EVERYWHERE, 2.0 * told))
-    if any(alarm.evidence["signal"] == "low margin" for alarm in alarms):
+    if judge.hits[0] > RHO / 2 * judge.hits[1] + 1 or any(alarm.evidence["signal"] == SEARCH for alarm in alarms):
         tables = msgspec.structs.replace(tables, near=None, margin=float("nan"))
-    raised = sum(alarm.evidence["signal"] != "low margin" for alarm in alarms)
+    raised = sum(alarm.evidence["signal"] != SEARCH for alarm in alarms)
     days = int(last.rows.ts[-1] - last.rows.ts[0]) / DAY_MS
     near = "near rows too" if tables.near is not None else "near rows not scanned"
     says = f"armed: {len(last.rows)} held-out rows stayed below a threshold of {threshold:.0f} nats, set on others; {near}"
@@ -178,8 +180,8 @@ def _margin(distance: NDArray[np.float32]) -> float:
 
 def _replayed(
     tables: CellTables, golden: Golden, baseline: Baseline, alerts_per_month: float
-) -> tuple[float, float, list[Reading]]:
-    """Returns the highest score of these rows, what share of them is told, and what would have been read.
+) -> tuple[Collusion, float, list[Reading]]:
+    """Returns judge after these rows, what share of them it was told, and what would have been read.
 
     There is one shard: in it crowds are whole.
     """
@@ -209,7 +211,7 @@ def _replayed(
         )
         readings += judge.receive(reports, earned)
         looked, earned, before = 0, (ends[1] - before) / 1_000.0 if before else 0.0, ends[1]
-    return judge.highest, told / len(golden.rows), readings
+    return judge, told / len(golden.rows), readings
 
 
 def _placed(rows: Rows) -> Rows:

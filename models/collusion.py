@@ -27,7 +27,7 @@ from models.collusion_reports import Told, decoded
 from models.collusion_scout import ID as ID  # others know them by this module
 from models.collusion_scout import VERSION as VERSION
 from models.collusion_scout import CollusionScout
-from models.crowd_reading import NAMED, Crossing, reading_of
+from models.crowd_reading import CROWD, NAMED, SEARCH, TEMPLATE, Crossing, reading_of
 from models.crowd_scan import CrowdScan
 from models.detector import Scout, Seat
 from models.margin_scan import MarginScan
@@ -49,8 +49,6 @@ TOLD_PART: Final = 0.5
 """Of the traffic, that scouts may tell before counts share slots."""
 NEAR_PART: Final = 0.5
 """Of this detector's budget, for the near rows."""
-
-CROWD, TEMPLATE, SEARCH = "crowded cells", "shared template", "low margin"
 
 
 class _Dump(msgspec.Struct, array_like=True):
@@ -79,12 +77,13 @@ class Collusion:
     Attributes:
         named: who is in the crowd that the latest reading told of. No part of the state.
         highest: the highest score so far, nats. No part of the state.
+        hits: near rows that were hits, and near rows. No part of the state.
     """
 
     def __init__(self, tables: CellTables, alerts_per_month: float) -> None:
         """Starts cold."""
         self.named: tuple[Caller, ...] = ()
-        self.highest = 0.0
+        self.highest, self.hits = 0.0, (0, 0)
         self._tables = tables
         self._limit = MONTH_S / (alerts_per_month * NEAR_PART)
         self._cool()
@@ -131,7 +130,7 @@ class Collusion:
         self._crossings, self._crossed = self._crossings + len(crossed), int(numbers[crossed[-1]])
         if self._crossings <= self._due:
             return []
-        crossing = Crossing(_place(scan, scores, int(crossed[0])), float(scores[crossed[0]]), self._tables.threshold)
+        crossing = Crossing(scan.place(len(scores) - int(crossed[0])), float(scores[crossed[0]]), self._tables.threshold)
         template = template_of(scan.rows[scan.beside(crossing.row)])
         if template is not None:
             return self._template(scan, template, crossing, reports.model)
@@ -151,12 +150,14 @@ class Collusion:
         self._near_seen += len(records)
         scores = scan.add(told, records, numbers, reports.callers)
         news = np.flatnonzero(records["weights"].any(axis=1))
-        statistic = self._margin.weigh(scores[news] > self._tables.hit, seconds)
+        hits = scores[news] > self._tables.hit
+        self.hits = self.hits[0] + int(hits.sum()), self.hits[1] + len(hits)
+        statistic = self._margin.weigh(hits, seconds)
         crossed = np.flatnonzero(statistic >= self._limit)
         if not len(crossed):
             return []
         self._margin.reset()
-        crossing = Crossing(_place(scan, scores, int(news[crossed[0]])), float(statistic[crossed[0]]), self._limit)
+        crossing = Crossing(scan.place(len(scores) - int(news[crossed[0]])), float(statistic[crossed[0]]), self._limit)
         template = template_of(scan.rows[scan.beside(crossing.row)])
         if template is not None:
             return self._template(scan, template, crossing, reports.model)
@@ -213,11 +214,6 @@ class Collusion:
         self._seen, self._near_seen, self._crossings, self._due = dump.seen, dump.near_seen, dump.crossings, dump.due
         self._crossed, self._near_told, self._recent = dump.crossed, dump.near_told, dump.recent
         self._margin.level = np.array(dump.level)
-
-
-def _place(scan: CrowdScan, scores: NDArray[np.float64], row: int) -> int:
-    """Returns where the scan remembers row number `row` of the rows it was just told."""
-    return max(len(scan.rows) - len(scores) + row, 0)
 
 
 class Silent:

@@ -12,6 +12,10 @@ from models.crowd_scan import HOT, CrowdScan
 from models.templates import in_doubt, spread
 from tocsin.reading import Evidence, Reading
 
+CROWD: Final = "crowded cells"
+TEMPLATE: Final = "shared template"
+SEARCH: Final = "low margin"
+"""What may fire."""
 NAMED: Final = 20
 """Callers that a finding names, by hash: triage alone may show ids."""
 SHOWN: Final = 5
