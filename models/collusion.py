@@ -162,11 +162,12 @@ class Collusion:
         if template is not None:
             return self._template(scan, template, crossing, reports.model)
         before, last = self._near_told
-        before = before if last >= self._near_seen - 2 * self._tables.near_events else 0
         crowd = self._crowd(scan, self._tables.hit, crossing.row)
-        is_news = len(self.named) >= 2 * before and not self._drifts(scan, crowd, crossing.row)
-        self._near_told = len(self.named) if is_news else before, self._near_seen
-        return [reading_of(scan, crowd, SEARCH, crossing, reports.model)] if is_news else []
+        is_news = len(self.named) >= 2 * before or self._near_seen >= last + self._tables.near_events
+        if not is_news or self._drifts(scan, crowd, crossing.row):
+            return []
+        self._near_told = len(self.named), self._near_seen
+        return [reading_of(scan, crowd, SEARCH, crossing, reports.model)]
 
     def _crowd(self, scan: CrowdScan, nats: float, row: int) -> NDArray[np.bool_]:
         """Returns which remembered rows are in cells that surprise by so much, this row anyway, and names their callers."""
