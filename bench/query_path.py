@@ -90,7 +90,7 @@ def lines(width: int) -> Iterator[str]:
         callers = int(np.count_nonzero(path.rings.key))
         yield (
             f"{width:3} features  {name:26} {each:6.2f} us/event  {callers:6} callers  snapshot {len(state) / 1e6:5.2f} MB "
-            f"in {dumped * 1e3:4.0f} ms, read in {loaded * 1e3:4.0f} ms  memory {path.rings.bytes / 1e6:4.1f} MB at most"
+            f"in {dumped * 1e3:4.0f} ms, read in {loaded * 1e3:4.0f} ms  memory {path.rings.memory / 1e6:4.1f} MB at most"
         )
 
 

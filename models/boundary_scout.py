@@ -103,9 +103,9 @@ class BoundaryScout:
     """
 
     def __init__(self, baseline: Baseline) -> None:
-        self._baseline = baseline
-        self._below = below_of(baseline.margins, baseline.boundary, baseline.labels) if baseline.margins is not None else ""
-        self._counts = CallerCounts()
+        self._baseline, margins = baseline, baseline.margins
+        self._below = "" if margins is None else below_of(margins, baseline.boundary, baseline.labels)
+        self._counts = CallerCounts(b"" if margins is None else margins.callers)
         self._far = np.zeros(KINDS, np.int64)
 
     def look(self, rows: Rows) -> Report | None:

@@ -18,16 +18,23 @@ from tocsin.codec import pack
 from tocsin.errors import StateError
 
 PLACES: Final = 1 << 18
+ASKED_BEFORE: Final = 1_024
+"""Questions, none marked, that a caller is taken to have asked who is known from before."""
 
 Hashes = NDArray[np.uint64]
 Ints = NDArray[np.int64]
 
 
 class CallerCounts:
-    """What each caller asked since the beginning."""
+    """What each caller asked since the beginning.
 
-    def __init__(self) -> None:
-        self._asked = np.zeros(PLACES, np.uint32)
+    Args:
+        known: callers from before, as `places_of` gives them; b"" for none.
+    """
+
+    def __init__(self, known: bytes = b"") -> None:
+        before = np.unpackbits(np.frombuffer(known, np.uint8)) if known else np.zeros(PLACES, np.uint8)
+        self._asked = before.astype(np.uint32) * np.uint32(ASKED_BEFORE)
         self._marked = np.zeros(PLACES, np.uint32)
 
     def count(self, hashes: Hashes, marked: NDArray[np.bool_]) -> tuple[Ints, Ints]:
@@ -39,7 +46,7 @@ class CallerCounts:
             hashes: uint64 (rows,), the callers', in ledger order.
             marked: bool (rows,).
         """
-        places = (hashes >> np.uint64(24)).astype(np.int64) & (PLACES - 1)
+        places = _places(hashes)
         order = np.argsort(places, kind="stable")
         ordered = places[order]
         first = np.ones(len(places), np.bool_)
@@ -79,3 +86,14 @@ class CallerCounts:
         except (ValueError, zlib.error) as error:
             raise StateError(f"caller counts expected; {error}") from error
         self._asked, self._marked = counts
+
+
+def places_of(hashes: Hashes) -> bytes:
+    """Returns these callers, one bit for each place."""
+    taken = np.zeros(PLACES, np.uint8)
+    taken[_places(hashes)] = 1
+    return np.packbits(taken).tobytes()
+
+
+def _places(hashes: Hashes) -> Ints:
+    return (hashes >> np.uint64(24)).astype(np.int64) & (PLACES - 1)

@@ -111,10 +111,10 @@ class CallerRings:
         self._waiting = []
 
     @property
-    def bytes(self) -> int:
-        """Returns what it takes when every page has been touched."""
+    def memory(self) -> int:
+        """Returns the bytes it takes when every page has been touched."""
         columns = (self.key, self.callers, self.places, self.prints, self.labels)
-        return sum(column.nbytes for column in columns) + self.sketch.bytes
+        return sum(column.nbytes for column in columns) + self.sketch.memory
 
     def place(self, keys: NDArray[np.uint64], owners: NDArray[np.uint16]) -> tuple[Slots, int]:
         """Returns (slots, taken): where the first `taken` ≥ 1 rows' callers live, -1 for one that is not (yet) let in.

@@ -72,6 +72,7 @@ class CellTables(msgspec.Struct, frozen=True, array_like=True):
         near: of near rows; None with it.
         near_events: near rows per window.
         hit: score above which a near row speaks for a search, nats.
+        everywhere: share of recent rows in hot cells from which on traffic has moved, whoever searches in it.
     """
 
     events: int
@@ -82,6 +83,7 @@ class CellTables(msgspec.Struct, frozen=True, array_like=True):
     near: Grid | None = None
     near_events: int = 0
     hit: float = float("inf")
+    everywhere: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,13 @@ from numpy.typing import NDArray
 from models.baseline import Baseline, Gate
 from models.cell_tables import CellTables, Grid, Keys, drawn, face_of, filled, surprise
 from models.collusion import ID, VERSION, Collusion
+from models.collusion_reports import decoded
 from models.collusion_scout import CollusionScout
+from models.crowd_reading import SEARCH
 from models.gate import split
 from models.golden_sample import Golden
 from models.loda import face_of as envelope_of
+from models.margin_scan import RHO
 from models.quantity import features_of
 from models.season import DAY_MS
 from models.standardise import Column, Standard
@@ -57,6 +60,8 @@ LEAST_HELD_OUT: Final = 400
 LOWEST: Final = 15.0
 """Nats: no threshold is lower, however quiet the golden traffic."""
 MARGIN: Final = 1.5
+EVERYWHERE: Final = 0.2
+"""Of recent rows, that are in hot cells: as little as that may still be a search."""
 EVEN_ONCE: Final = 1.05
 """Times the surprise of two callers in a cell that golden rows leave empty: what a near row needs to be a hit."""
 MISSED: Final = 0.01
@@ -83,14 +88,14 @@ def fit(golden: Golden, baseline: Baseline, alerts_per_month: float) -> tuple[Ce
         found = f"found {len(after.rows)} and {len(last.rows)}"
         return None, _gate(armed=False, says=f"advisory: {LEAST_HELD_OUT} golden rows to set and to try it on needed; {found}")
     events = min(max(len(golden.rows) // WINDOWS, WINDOW[0]), WINDOW[1])
-    highest, _ = _replayed(_made(before, baseline, events, float("inf")), after, baseline, alerts_per_month)
-    highest *= max(events / len(after.rows), 1.0)  # what a shorter replay did not have time to gather
+    judge, told, _ = _replayed(_made(before, baseline, events, float("inf")), after, baseline, alerts_per_month)
+    highest = judge.highest * max(events / len(after.rows), 1.0)  # what a shorter replay did not have time to gather
     threshold = max(LOWEST, MARGIN * highest + 1.0)
-    _, alarms = _replayed(_made(first, baseline, events, threshold), last, baseline, alerts_per_month)
-    tables = _made(golden, baseline, events, threshold)
-    if any(alarm.evidence["signal"] == "low margin" for alarm in alarms):
+    judge, _, alarms = _replayed(_made(first, baseline, events, threshold), last, baseline, alerts_per_month)
+    tables = msgspec.structs.replace(_made(golden, baseline, events, threshold), everywhere=max(EVERYWHERE, 2.0 * told))
+    if judge.hits[0] > RHO / 2 * judge.hits[1] + 1 or any(alarm.evidence["signal"] == SEARCH for alarm in alarms):
         tables = msgspec.structs.replace(tables, near=None, margin=float("nan"))
-    raised = sum(alarm.evidence["signal"] != "low margin" for alarm in alarms)
+    raised = sum(alarm.evidence["signal"] != SEARCH for alarm in alarms)
     days = int(last.rows.ts[-1] - last.rows.ts[0]) / DAY_MS
     near = "near rows too" if tables.near is not None else "near rows not scanned"
     says = f"armed: {len(last.rows)} held-out rows stayed below a threshold of {threshold:.0f} nats, set on others; {near}"
@@ -173,19 +178,25 @@ def _margin(distance: NDArray[np.float32]) -> float:
     return margin if float((known <= np.float32(margin)).mean()) <= MOST_NEAR else float("nan")
 
 
-def _replayed(tables: CellTables, golden: Golden, baseline: Baseline, alerts_per_month: float) -> tuple[float, list[Reading]]:
-    """Returns the highest score of these rows, and what would have been read, with one shard: there crowds are whole."""
+def _replayed(
+    tables: CellTables, golden: Golden, baseline: Baseline, alerts_per_month: float
+) -> tuple[Collusion, float, list[Reading]]:
+    """Returns judge after these rows, what share of them it was told, and what would have been read.
+
+    There is one shard: in it crowds are whole.
+    """
     scout, judge = CollusionScout(baseline, tables, 1), Collusion(tables, alerts_per_month)
     readings: list[Reading] = []
-    looked, before, earned = 0, 0, 0.0
+    looked, before, earned, told = 0, 0, 0.0, 0
     for begin in range(0, len(golden.rows), BLOCK):
         rows = _placed(golden.rows.select(slice(begin, begin + BLOCK)))
         looked += len(rows)
         report = scout.look(rows)
         if report is None:
             continue
+        told += int((decoded(report.body).rows["near"] == 0).sum())
         ends = int(rows.ts[0]), int(rows.ts[-1])
-        told = Reports(
+        reports = Reports(
             ID,
             VERSION,
             rows.model,
@@ -198,9 +209,9 @@ def _replayed(tables: CellTables, golden: Golden, baseline: Baseline, alerts_per
             report.callers,
             report.body,
         )
-        readings += judge.receive(told, earned)
+        readings += judge.receive(reports, earned)
         looked, earned, before = 0, (ends[1] - before) / 1_000.0 if before else 0.0, ends[1]
-    return judge.highest, readings
+    return judge, told / len(golden.rows), readings
 
 
 def _placed(rows: Rows) -> Rows:

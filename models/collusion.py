@@ -10,7 +10,7 @@ A finding names who is in the crowded cells, as keyed hashes: it is about the mo
 which signal fired: `crowded cells`; `shared template` for near copies of one record with one answer (`templates.py`), which is
 no attack by itself; `low margin`. Not seen: queries that resemble nothing asked before (uniform, natural), an attacker with
 fewer than two queries per pane in any shard, and searches in a place where customers crowd anyway. Under drift, ordinary
-callers crowd in new places: `share_of_traffic` tells.
+callers crowd in new places: while much of the traffic is in hot cells, only a crowd of many in one place is told.
 """
 
 from __future__ import annotations
@@ -27,29 +27,28 @@ from models.collusion_reports import Told, decoded
 from models.collusion_scout import ID as ID  # others know them by this module
 from models.collusion_scout import VERSION as VERSION
 from models.collusion_scout import CollusionScout
-from models.crowd_scan import HOT, CrowdScan
+from models.crowd_reading import CROWD, NAMED, SEARCH, TEMPLATE, Crossing, reading_of
+from models.crowd_scan import CrowdScan
 from models.detector import Scout, Seat
 from models.margin_scan import MarginScan
 from models.panes import slots_for
 from models.shiryaev_roberts import MONTH_S
-from models.templates import Template, Templates, in_doubt, spread, template_of
+from models.templates import Template, Templates, template_of
 from tocsin.codec import pack
 from tocsin.errors import StateError
 from tocsin.event import Caller
-from tocsin.reading import Evidence, Reading, Reports
+from tocsin.reading import Reading, Reports
 
-NAMED: Final = 20
-"""Callers that a finding names."""
-SHOWN: Final = 5
-"""Rows that a finding points at."""
+RECENT: Final = 200
+"""Events after which what scouts told counts half."""
+MANY: Final = 50
+"""Callers in a crowd, from which on it may be told apart although traffic has moved."""
 LEAST_COPIES: Final = 12
 """Callers who must have sent copies of a template."""
 TOLD_PART: Final = 0.5
 """Of the traffic, that scouts may tell before counts share slots."""
 NEAR_PART: Final = 0.5
 """Of this detector's budget, for the near rows."""
-
-CROWD, TEMPLATE, SEARCH = "crowded cells", "shared template", "low margin"
 
 
 class _Dump(msgspec.Struct, array_like=True):
@@ -61,6 +60,7 @@ class _Dump(msgspec.Struct, array_like=True):
     due: int
     crossed: int
     near_told: tuple[int, int]
+    recent: tuple[float, float]
     level: tuple[float, ...]
     crowds: bytes
     near: bytes
@@ -77,12 +77,13 @@ class Collusion:
     Attributes:
         named: who is in the crowd that the latest reading told of. No part of the state.
         highest: the highest score so far, nats. No part of the state.
+        hits: near rows that were hits, and near rows. No part of the state.
     """
 
     def __init__(self, tables: CellTables, alerts_per_month: float) -> None:
         """Starts cold."""
         self.named: tuple[Caller, ...] = ()
-        self.highest = 0.0
+        self.highest, self.hits = 0.0, (0, 0)
         self._tables = tables
         self._limit = MONTH_S / (alerts_per_month * NEAR_PART)
         self._cool()
@@ -90,7 +91,7 @@ class Collusion:
     def _cool(self) -> None:
         tables = self._tables
         self._seen = self._near_seen = self._crossings = self._due = self._crossed = 0
-        self._near_told = 0, 0
+        self._near_told, self._recent = (0, 0), (0.0, float(RECENT))
         self._crowds = CrowdScan(face_of(tables.grid), tables.events, slots_for(int(TOLD_PART * tables.events * TABLES)))
         self._templates = Templates(2 * tables.events)
         self._margin = MarginScan()
@@ -103,10 +104,19 @@ class Collusion:
         told = decoded(reports.body)
         numbers = self._seen + reports.rows - told.rows["after"].astype(np.int64)
         self._seen += reports.rows
-        fresh = ~self._templates.copies(told.rows, numbers)
         near = told.rows["near"] == 1
+        fades = 0.5 ** (reports.rows / RECENT)
+        self._recent = self._recent[0] * fades + int((~near).sum()), self._recent[1] * fades + reports.rows
+        fresh = ~self._templates.copies(told.rows, numbers)
         readings = self._in_crowds(told, fresh & ~near, numbers, reports)
         return readings + self._in_margin(told, fresh & near, reports, seconds)
+
+    def _drifts(self, scan: CrowdScan, crowd: NDArray[np.bool_], row: int) -> bool:
+        """Returns whether traffic has moved and callers crowd all over: much of it is in hot cells, and not in one place."""
+        if self._recent[0] < self._tables.everywhere * self._recent[1]:
+            return False
+        everybody, here = scan.callers(crowd), scan.callers(crowd & scan.beside(row))
+        return len(everybody) < MANY or 2 * len(here) < len(everybody)
 
     def _in_crowds(self, told: Told, which: NDArray[np.bool_], numbers: NDArray[np.int64], reports: Reports) -> list[Reading]:
         scan, numbers = self._crowds, numbers[which]
@@ -120,15 +130,16 @@ class Collusion:
         self._crossings, self._crossed = self._crossings + len(crossed), int(numbers[crossed[-1]])
         if self._crossings <= self._due:
             return []
-        row, score = _place(scan, scores, int(crossed[0])), float(scores[crossed[0]])
-        template = template_of(scan.rows[scan.beside(row)])
+        crossing = Crossing(scan.place(len(scores) - int(crossed[0])), float(scores[crossed[0]]), self._tables.threshold)
+        template = template_of(scan.rows[scan.beside(crossing.row)])
         if template is not None:
-            return self._template(scan, template, (row, score, self._tables.threshold), reports)
-        which = scan.crowded(self._tables.threshold / 2)
-        which[row] = True
-        reading = self._reading(scan, which, CROWD, (row, score, self._tables.threshold), reports)
+            return self._template(scan, template, crossing, reports.model)
+        crowd = self._crowd(scan, self._tables.threshold / 2, crossing.row)
+        if self._drifts(scan, crowd, crossing.row):
+            self._due = self._crossings + NAMED
+            return []
         self._due = self._crossings + max(len(self.named), NAMED)
-        return [reading]
+        return [reading_of(scan, crowd, CROWD, crossing, reports.model)]
 
     def _in_margin(self, told: Told, which: NDArray[np.bool_], reports: Reports, seconds: float) -> list[Reading]:
         scan = self._near
@@ -139,77 +150,50 @@ class Collusion:
         self._near_seen += len(records)
         scores = scan.add(told, records, numbers, reports.callers)
         news = np.flatnonzero(records["weights"].any(axis=1))
-        statistic = self._margin.weigh(scores[news] > self._tables.hit, seconds)
+        hits = scores[news] > self._tables.hit
+        self.hits = self.hits[0] + int(hits.sum()), self.hits[1] + len(hits)
+        statistic = self._margin.weigh(hits, seconds)
         crossed = np.flatnonzero(statistic >= self._limit)
         if not len(crossed):
             return []
-        row, crossing = _place(scan, scores, int(news[crossed[0]])), (float(statistic[crossed[0]]), self._limit)
         self._margin.reset()
-        template = template_of(scan.rows[scan.beside(row)])
+        crossing = Crossing(scan.place(len(scores) - int(news[crossed[0]])), float(statistic[crossed[0]]), self._limit)
+        template = template_of(scan.rows[scan.beside(crossing.row)])
         if template is not None:
-            return self._template(scan, template, (row, *crossing), reports)
-        which = scan.crowded(self._tables.hit)
-        which[row] = True
-        if self._near_told[1] < self._near_seen - 2 * self._tables.near_events:
-            self._near_told = 0, 0
-        members = len(scan.callers(which))
-        self._near_told = self._near_told[0], self._near_seen
-        if members < 2 * self._near_told[0]:
+            return self._template(scan, template, crossing, reports.model)
+        before, last = self._near_told
+        crowd = self._crowd(scan, self._tables.hit, crossing.row)
+        is_news = len(self.named) >= 2 * before or self._near_seen >= last + self._tables.near_events
+        if not is_news or self._drifts(scan, crowd, crossing.row):
             return []
-        self._near_told = members, self._near_seen
-        return [self._reading(scan, which, SEARCH, (row, *crossing), reports)]
+        self._near_told = len(self.named), self._near_seen
+        return [reading_of(scan, crowd, SEARCH, crossing, reports.model)]
 
-    def _template(
-        self, scan: CrowdScan, template: Template, crossing: tuple[int, float, float], reports: Reports
-    ) -> list[Reading]:
+    def _crowd(self, scan: CrowdScan, nats: float, row: int) -> NDArray[np.bool_]:
+        """Returns which remembered rows are in cells that surprise by so much, this row anyway, and names their callers."""
+        crowd = scan.crowded(nats)
+        crowd[row] = True
+        self.named = scan.callers(crowd)
+        return crowd
+
+    def _template(self, scan: CrowdScan, template: Template, crossing: Crossing, model: str) -> list[Reading]:
         """Returns what to say of a template, and forgets its copies, so that whatever else is there can be seen.
 
         While they are few it says nothing: a search that has just begun looks the same.
         """
         copies = template.copies(scan.rows)
-        if len(scan.callers(copies)) < LEAST_COPIES:
+        callers = scan.callers(copies)
+        if len(callers) < LEAST_COPIES:
             return []
-        reading = self._reading(scan, copies, TEMPLATE, crossing, reports)
+        self.named = callers
+        reading = reading_of(scan, copies, TEMPLATE, crossing, model)
         self._templates.learn(template, self._seen)
         scan.forget(copies)
         return [reading]
 
-    def _reading(
-        self, scan: CrowdScan, which: NDArray[np.bool_], signal: str, crossing: tuple[int, float, float], reports: Reports
-    ) -> Reading:
-        """Returns what to say of these remembered rows.
-
-        Args:
-            scan: that remembers them.
-            which: of its rows.
-            signal: what fired.
-            crossing: the row that made the statistic cross, the statistic, and what it crossed.
-            reports: where it was told.
-        """
-        rows, (row, statistic, threshold) = scan.rows, crossing
-        self.named = scan.callers(which)
-        evidence: Evidence = {
-            "signal": signal,
-            "distinct_callers": len(self.named),
-            "members": ", ".join(f"{caller.hash:016x}" for caller in self.named[:NAMED]),
-            "rows": int(which.sum()),
-            "expected_in_cell": round(float(scan.expected(row)[HOT]), 3),
-            "label_mix": round(in_doubt(rows[which]), 3),
-            "spread": round(spread(rows[which]), 3),
-            "distinct_records": len(np.unique(rows["content"][which], axis=0)),
-        }
-        if scan is self._crowds:
-            first = int(rows["number"][which][0])
-            evidence["share_of_traffic"] = round(int(which.sum()) / max(self._seen - first + 1, 1), 4)
-        ts, shown = int(rows["ts"][row]), np.flatnonzero(which)[-SHOWN:]
-        return Reading(
-            ID, VERSION, reports.model, "inputs", None, scan.coordinates(row), ts, min(int(rows["ts"][which].min()), ts),
-            statistic, threshold, int(which.sum()), evidence, tuple(scan.coordinates(one) for one in shown.tolist()),
-        )  # fmt: skip
-
     def dump(self) -> bytes:
         """Returns the whole state: equal state is equal bytes."""
-        marks = (self._seen, self._near_seen, self._crossings, self._due, self._crossed, self._near_told)
+        marks = (self._seen, self._near_seen, self._crossings, self._due, self._crossed, self._near_told, self._recent)
         near = b"" if self._near is None else self._near.dump()
         return pack(_Dump(*marks, tuple(self._margin.level.tolist()), self._crowds.dump(), near, self._templates.dump()))
 
@@ -229,16 +213,12 @@ class Collusion:
             self._cool()
             raise StateError(f"{ID}: a state of version {VERSION} expected; {error}") from error
         self._seen, self._near_seen, self._crossings, self._due = dump.seen, dump.near_seen, dump.crossings, dump.due
-        self._crossed, self._near_told, self._margin.level = dump.crossed, dump.near_told, np.array(dump.level)
-
-
-def _place(scan: CrowdScan, scores: NDArray[np.float64], row: int) -> int:
-    """Returns where the scan remembers row number `row` of the rows it was just told."""
-    return max(len(scan.rows) - len(scores) + row, 0)
+        self._crossed, self._near_told, self._recent = dump.crossed, dump.near_told, dump.recent
+        self._margin.level = np.array(dump.level)
 
 
 class Silent:
-    """Stands where a baseline has no cell tables: nothing is looked for, nothing is said."""
+    """Stands where a baseline has no cell tables."""
 
     def receive(self, reports: Reports, seconds: float) -> list[Reading]:
         """Returns nothing."""

@@ -117,6 +117,10 @@ class CrowdScan:
         found: NDArray[np.bool_] = hot & (self.rows["number"] > now - 2 * self._length)
         return found
 
+    def place(self, back: int) -> int:
+        """Returns the number, among `rows`, of the one that is so many places from their end, the last being 1."""
+        return max(len(self.rows) - back, 0)
+
     def beside(self, row: int) -> NDArray[np.bool_]:
         """Returns which of `rows` share at least half of their cells with row number `row` of them."""
         same = self.rows["cells"] == self.rows["cells"][row]

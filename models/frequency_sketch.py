@@ -36,8 +36,8 @@ class FrequencySketch:
         self._counted = 0
 
     @property
-    def bytes(self) -> int:
-        """Returns what it takes when every page has been touched."""
+    def memory(self) -> int:
+        """Returns the bytes it takes when every page has been touched."""
         return self._cells.nbytes
 
     def add(self, keys: NDArray[np.uint64], counts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-RHO: Final = 0.02
-BETS: Final = np.array([0.1, 0.3, 0.7])
+RHO: Final = 0.005
+BETS: Final = np.array([0.03, 0.1, 0.3])
 HIT: Final = 1.0 + BETS * (1.0 / RHO - 1.0)
 MISS: Final = 1.0 - BETS
 MOST: Final = 1e280

@@ -42,6 +42,7 @@ class Margins(msgspec.Struct, frozen=True, array_like=True):
         kinds: largest share of near rows of new, pure and known callers, see `strangers.golden_shares`.
         low: lowest golden confidence.
         high: highest.
+        callers: those of the golden rows, see `caller_counts.places_of`: nobody of them is new.
     """
 
     distances: bytes
@@ -52,6 +53,7 @@ class Margins(msgspec.Struct, frozen=True, array_like=True):
     kinds: tuple[float, float, float]
     low: float
     high: float
+    callers: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import numpy as np
 from models.baseline import Baseline, Gate
 from models.boundary_probe import ID, SEARCH, SWEEP
 from models.boundary_scout import BoundaryScout, near_of
-from models.caller_counts import CallerCounts
+from models.caller_counts import CallerCounts, places_of
 from models.caller_shares import CallerShares, usual_share
 from models.gate import LEVELS, split
 from models.golden_sample import Golden
@@ -84,6 +84,7 @@ def margins_of(rows: Rows, baseline: Baseline) -> Margins | None:
         kinds=golden_shares(kinds, near[known]),
         low=float(confidence.min()),
         high=float(confidence.max()),
+        callers=places_of(rows.hash),
     )
 
 

@@ -18,6 +18,8 @@ from models.standardise import Column
 
 TOP: Final = 3
 CANDIDATES: Final = 32
+LEAST: Final = 0.1
+"""Of the worst one's part: who loses less for the row is not named."""
 NOBODY: Final = -1
 
 
@@ -39,7 +41,9 @@ def offenders(face: Face, values: Column, most: int = TOP) -> NDArray[np.int64]:
     whole, left = left[: len(found)], left[len(found) :].reshape(tried.shape)
     parts = whole - left
     order = np.argsort(-parts, axis=0, kind="stable")[:most]
-    worst = np.where(np.take_along_axis(parts, order, 0) > 0, np.take_along_axis(tried, order, 0), NOBODY)
+    ordered = np.take_along_axis(parts, order, 0)
+    enough = (ordered > 0) & (ordered >= ordered[:1] * LEAST)
+    worst = np.where(enough, np.take_along_axis(tried, order, 0), NOBODY)
     found[:, : len(worst)] = worst.T
     return found
 

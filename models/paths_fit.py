@@ -73,11 +73,11 @@ def fit(golden: Golden, baseline: Baseline, alerts_per_month: float) -> tuple[Pa
     if bare is None or len(first.rows) < LEAST_ROWS:
         needed = f"{LEAST_REFERENCES} golden rows with features that vary and {LEAST_ROWS} rows to learn from needed"
         return None, Gate(ID, False, 1.0, 0.0, (), f"advisory: {needed}; found {len(first.rows)} rows")
-    tried = limited(bare, baseline, first.rows)
     known = len(_real_callers(first.rows))
     if first.callers > 1 and known < LEAST_KNOWN:
         needed = f"{LEAST_KNOWN} golden callers with {LEAST_ASKED} questions needed; found {known}"
         return limited(bare, baseline, golden.rows), Gate(ID, False, 1.0, 0.0, (), f"advisory: {needed}")
+    tried = limited(bare, baseline, first.rows)
     gate = _gate(msgspec.structs.replace(baseline, paths=tried), last.rows, alerts_per_month)
     return limited(bare, baseline, golden.rows), gate
 

@@ -20,6 +20,8 @@ KEPT: Final = 256
 """Rows that judge remembers of a model."""
 NAMED: Final = 5
 """Features in a finding."""
+OFTEN: Final = 0.2
+"""Share of the rows that a feature must be to blame for, to be in a finding."""
 SHOWN: Final = 3
 """Rows that are given as examples."""
 
@@ -97,7 +99,7 @@ def evidence_of(rows: Sequence[StrangeRow], features: tuple[str, ...]) -> Eviden
         return {}
     blamed = Counter(feature for row in rows for feature in row.features)
     worst = sorted(blamed.items(), key=lambda one: (-one[1], one[0]))[:NAMED]
-    named = [f"{features[feature]} {times / len(rows):.2f}" for feature, times in worst]
+    named = [f"{features[feature]} {times / len(rows):.2f}" for feature, times in worst if times >= OFTEN * len(rows)]
     return {
         "offending_features": ", ".join(named) or "none alone",
         "strange_rows_looked_at": len(rows),

@@ -4,7 +4,7 @@ Theory. Whoever measures a threshold from many accounts makes them for it. Such 
 is all it ever asks; ordinary callers are known for other questions. So rows are told apart by what was known of their
 caller before:
 
-    new     its first question
+    new     its first question, and golden traffic does not know it
     pure    at least half of what it asked before was near
     known   all others
 

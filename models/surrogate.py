@@ -1,18 +1,20 @@
 """Surrogate: what somebody who holds a model's answers to some questions can answer to others.
 
-Theory. A copy of a model need not be of its kind: kernel ridge regression on one indicator per class learns whatever is
-smooth, with a Gaussian kernel, and whatever is cut along features, with a Laplace kernel, which is what random trees converge
-to (Balog et al. 2016, The Mondrian kernel, UAI). It has one solution, found without a random number, and does as well as the
-best of gradient boosting, forests, networks and logistic regression within a few per cent (bench/detection/exposure.py).
-Distances are means over the features, so widths need no tuning to how many there are.
+Theory. A copy of a model need not be of its kind. Kernel ridge regression on one indicator per class learns whatever is
+smooth, with a Gaussian kernel, and whatever is cut along many features, with a Laplace kernel, which is what random trees
+converge to (Balog et al. 2016, The Mondrian kernel, UAI); bagged trees (`forest.py`) learn what is cut along a few. The best of
+them does as well as the best of scikit-learn's boosting, forests, networks and regression within a few per cent
+(bench/detection/exposure.py). Distances are means over the features, so widths need no tuning to how many there are.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from models.forest import votes
 
 KERNELS: Final[tuple[tuple[Literal["gaussian", "laplace"], float], ...]] = (
     ("gaussian", 2.0),
@@ -42,15 +44,15 @@ def agreement(asked: Column, answers: Ints, tests: Column, truths: Ints) -> NDAr
         return same
     wanted = np.eye(len(classes), dtype=np.float32)[code]
     usual = wanted.mean(axis=0)
-    best = np.zeros(len(truths), np.bool_)
+    guesses: list[NDArray[Any]] = []
     distances = {shape: (_distances(asked, asked, shape), _distances(tests, asked, shape)) for shape, _ in KERNELS}
     for shape, width in KERNELS:
         among, between = (np.exp(part * np.float32(-1.0 / width)) for part in distances[shape])
         among[np.diag_indices(len(code))] += np.float32(RIDGE)
-        guessed = between @ np.linalg.solve(among, wanted - usual) + usual
-        right = classes[guessed.argmax(axis=1)] == truths
-        best = right if right.sum() > best.sum() else best
-    return best
+        guesses.append(between @ np.linalg.solve(among, wanted - usual) + usual)
+    guesses.append(votes(asked, code, len(classes), tests))
+    found = [classes[guessed.argmax(axis=1)] == truths for guessed in guesses]
+    return max(found, key=lambda right: int(right.sum()))
 
 
 def _distances(some: Column, others: Column, shape: str) -> Column:

@@ -125,9 +125,10 @@ def _measured(data: Packaged, seeds: tuple[int, ...], tried: dict[str, Method]) 
             yield Result(PART, data.name, name, "p of the target before a walk", before, seed)
             yield Result(PART, data.name, name, "p of the target after a walk", after, seed)
             yield Result(PART, data.name, name, "a walk moves the target's p by", abs(after - before), seed)
-        for many, first, share in blamed(stream.golden, usual, seed):
+        for many, first, share, right in blamed(stream.golden, usual, seed):
             yield Result(PART, data.name, OURS, f"first named is planted, of {many}", first, seed)
             yield Result(PART, data.name, OURS, f"share of {many} planted named", share, seed)
+            yield Result(PART, data.name, OURS, f"share of named planted, of {many}", right, seed)
 
 
 def _committed(name: str, stream: Stream, seed: int) -> Iterator[Result]:

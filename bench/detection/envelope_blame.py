@@ -19,8 +19,8 @@ LEAST_ROWS: Final = 20
 """Flagged, to say anything."""
 
 
-def blamed(golden: Values, usual: Values, seed: int) -> Iterator[tuple[int, float, float]]:
-    """Yields how many features were planted, how often the first one named is such, and the share of them named, of three.
+def blamed(golden: Values, usual: Values, seed: int) -> Iterator[tuple[int, float, float, float]]:
+    """Yields how many were planted, how often the first one named is such, the share of them named, and of those named such.
 
     Only rows that are flagged are asked about; sets of few features say nothing and are passed over.
 
@@ -46,4 +46,4 @@ def blamed(golden: Values, usual: Values, seed: int) -> Iterator[tuple[int, floa
             continue
         named = offenders(face, rows[:, flagged])
         hit = np.where(named >= 0, planted[named, flagged[:, None]], False)
-        yield many, float(hit[:, 0].mean()), float(hit.sum(axis=1).mean() / many)
+        yield many, float(hit[:, 0].mean()), float(hit.sum(axis=1).mean() / many), float(hit.sum() / max((named >= 0).sum(), 1))

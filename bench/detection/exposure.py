@@ -3,8 +3,9 @@
 A victim's ordinary callers teach the report what coverage is worth; golden traffic of other rows gave it the references. Then
 somebody asks n questions, of rows that neither has, and scikit-learn trains every one of `surrogates` on the answers; the best
 of them, on further rows, is what the report should have said from the attacker's coverage. Two thumb rules stand beside it:
-coverage taken for fidelity, with a guess for the rest, and the most frequent answer alone. Nothing was chosen on these sets;
-`magic` and `satellite`, on which the kernels were looked at, are left out.
+coverage taken for fidelity, with a guess for the rest, and the most frequent answer alone. Nothing was chosen on these sets
+except that `agrawal` showed that the report needed trees beside kernels; `magic` and `satellite`, on which the kernels were
+looked at, are left out.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ OURS: Final = "exposure, from coverage"
 BEST: Final = "best scikit-learn surrogate"
 SETS: Final = ("cover", "shuttle", "spambase", "manifold", "agrawal", "digits")
 SEEDS: Final = (1_000, 1_001)
-QUESTIONS: Final = (64, 256, 1_024, 4_096, 16_384)
+QUESTIONS: Final = (64, 256, 1_024, 4_096)
 ORDINARY: Final = 10_000
 """Questions of ordinary callers."""
 TESTS: Final = 3_000

@@ -1,7 +1,7 @@
 """Joint tasks: changes of how features go together that leave every feature's own distribution as it was.
 
-From a pool of real rows five such changes are made: the feature that goes with another most is turned upside down (its ranks are
-mirrored); a middling one is drawn from other rows; either is told by the quarter it lies in, and the outer quarters trade
+From a pool of real rows five such changes are made: the feature that goes with another most is turned upside down (its ranks
+are mirrored); a middling one is drawn from other rows; either is told by the quarter it lies in, and the outer quarters trade
 names; a tenth of the rows is made of parts of other rows, as a broken join makes them. Two made pools also differ in nothing
 but their copula. What it costs to watch all this is seen where one feature moves. Rows are drawn with replacement, so nothing
 changes before the moment of change.

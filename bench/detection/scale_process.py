@@ -46,6 +46,7 @@ START_MS: Final = 1_767_571_200_000
 CONTROL: Final = Source("control", "control", 0)
 TICK_MS: Final = 1_000
 MB: Final = 1e6
+Ints = NDArray[np.int64]
 
 
 class Phase(msgspec.Struct, frozen=True):
@@ -193,14 +194,7 @@ def frames(events: int, new: int, first: int) -> Iterator[tuple[int, Frame]]:
                 yield number, Frame(FRAME_VERSION, number, SHARDS, HASH, (SOURCE, CONTROL), (block_of(rows),), ticks)
 
 
-def _rows(
-    chunk: Columns,
-    which: NDArray[np.int64],
-    who: NDArray[np.int64],
-    hashes: NDArray[np.uint64],
-    ts: NDArray[np.int64],
-    first: int,
-) -> Rows:
+def _rows(chunk: Columns, which: Ints, who: Ints, hashes: NDArray[np.uint64], ts: Ints, first: int) -> Rows:
     callers, index = np.unique(who[which], return_inverse=True)
     count = len(which)
     return Rows(

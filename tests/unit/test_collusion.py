@@ -246,3 +246,17 @@ def test_golden_traffic_that_crowds_in_new_places_by_itself_leaves_it_advisory()
     assert baseline.cells is not None
     assert not gate.armed
     assert "advisory: alarms" in gate.says
+
+
+@pytest.mark.parametrize("by", [1.0, 2.0, 4.0])
+def test_where_all_traffic_moves_nobody_is_accused(by: float) -> None:
+    values = calm().values.copy()
+    values[:3, AFTER:] += np.float32(by)
+    assert heard(asked(calm(), values).select(slice(0, AFTER + 4_000))) == []
+
+
+def test_a_search_that_is_half_of_the_traffic_is_no_drift() -> None:
+    rows = amid(calm(), homing(3, 400), AFTER, 1).select(slice(0, AFTER + 800))
+    first = heard(rows)[0]
+    assert first.evidence["signal"] == "crowded cells"
+    assert len(members([first]) & accounts(400)) >= 0.95 * len(members([first]))

@@ -17,14 +17,16 @@ from models.fingerprints import SPREAD, Fingerprints, built, marks_of
 from models.fingerprints_fit import fit
 from models.golden_sample import Golden, Sample
 from models.membership_probe import MembershipProbe
-from streams.baselines.learning import learn_file, training_of
+from streams.baselines.files import read_baseline
+from streams.baselines.learning import training_of
+from streams.cli.app import main
 from streams.simulate import simulate_to_file
 from tests.helpers.baselines import baseline_of
 from tests.helpers.traffic import MODEL, cut, hash_of, join, poisson, rows_at, steady
 from tests.helpers.trial_membership_probe import ASKER, TRAINING_ROWS, training_rows
 from tocsin.clock import Clock
 from tocsin.config import Config
-from tocsin.errors import StateError
+from tocsin.errors import ConfigError, Exit, StateError
 from tocsin.ids import DEVELOPMENT_KEY
 from tocsin.reading import Reading
 from tocsin.rows import Rows
@@ -154,16 +156,24 @@ def test_a_new_baseline_begins_anew_and_a_state_of_another_version_is_refused() 
 
 
 def test_a_file_of_training_records_becomes_fingerprints_of_the_baseline(tmp_path: Path) -> None:
-    plan = Plan(rate=0.05, seconds=86_400.0, seed=3, callers=300)
-    simulate_to_file("calm", plan, tmp_path / "calm.jsonl")
-    simulate_to_file("calm", replace(plan, day=5), tmp_path / "trained.jsonl")
-    trained = training_of(tmp_path / "trained.jsonl", Config(), DEVELOPMENT_KEY)
-    [learnt] = learn_file(tmp_path / "calm.jsonl", Config(), DEVELOPMENT_KEY, training=trained).baselines
+    plan, calm, trained = Plan(rate=0.05, seconds=86_400.0, seed=3, callers=300), tmp_path / "calm", tmp_path / "trained"
+    simulate_to_file("calm", plan, calm)
+    simulate_to_file("calm", replace(plan, day=5), trained)
+    given = ["baseline", "build", str(calm), "--training", str(trained), "--out", str(tmp_path), "--json"]
+    assert main(given) == Exit.OK
+    learnt = read_baseline(tmp_path / "payments-card-fraud-3.baseline")
     assert learnt.fingerprints is not None
-    [rows] = trained.values()
+    [rows] = training_of(trained, Config(), DEVELOPMENT_KEY).values()
     assert learnt.fingerprints.rows == len(rows)
     assert hits(learnt.fingerprints, rows.values).all()
     assert learnt.fingerprints.base < 2 / SPREAD
+
+
+def test_a_file_without_training_records_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "none.jsonl"
+    path.write_bytes(b"")
+    with pytest.raises(ConfigError, match="training records of a model expected"):
+        training_of(path, Config(), DEVELOPMENT_KEY)
 
 
 def test_fingerprints_hold_no_record() -> None:

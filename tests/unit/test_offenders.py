@@ -81,3 +81,11 @@ def test_features_that_never_vary_are_never_to_blame(golden: NDArray[np.float64]
     face = face_of(built(golden.astype(np.float32)))
     assert (offenders(face, normal(len(golden), 4)) == NOBODY).all()
     assert offenders(face, normal(len(golden), 0)).shape == (0, 3)
+
+
+def test_features_that_hardly_matter_are_not_named_beside_one_that_does() -> None:
+    golden, rows = normal(8, 4_000), normal(8, 60, seed=2)
+    rows[3] = 40
+    blamed = offenders(face_of(built(golden)), rows)
+    assert (blamed[:, 0] == 3).all()
+    assert (blamed[:, 1:] == NOBODY).mean() > 0.5

@@ -122,6 +122,14 @@ def test_one_strange_caller_in_a_hundred_is_muted_and_sets_no_limit() -> None:
     assert limits[SELF] == pytest.approx(usual[SELF], rel=0.1)
 
 
+def test_limits_go_beyond_the_strangest_golden_caller_for_newcomers_will_be_stranger() -> None:
+    drawn = _drawn(0)
+    for caller, own in enumerate(drawn.signals):
+        own[:, SELF] *= np.float32(np.exp(-caller / 40))  # each caller a little more like itself than the one before
+    strangest = min(float(np.sort(own[:, SELF])[5]) for own in drawn.signals)
+    assert limits_of(drawn)[0][SELF, 0] < strangest
+
+
 def test_many_strange_callers_are_what_is_usual_here() -> None:
     limits, muted = limits_of(_drawn(30))
     assert not muted.any()
@@ -151,6 +159,14 @@ def test_golden_traffic_whose_last_days_hold_a_search_does_not() -> None:
     _, gate = fit(golden(replace(hostile, hash=hash_of, ts=rows.ts)), fitted()[0], 0.1)
     assert not gate.armed
     assert "accused" in gate.says
+
+
+def test_golden_callers_who_are_hardly_known_arm_nothing() -> None:
+    rows = asked(*mixed(1, 3_000, 2_000), every_s=400.0)
+    paths, gate = fit(golden(rows), baseline_of(rows, watches=("confidence", "envelope")), 0.1)
+    assert paths is not None
+    assert not gate.armed
+    assert "needed; found" in gate.says
 
 
 def test_what_is_too_little_is_said() -> None:

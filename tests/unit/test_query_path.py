@@ -92,6 +92,17 @@ def test_honest_callers_are_never_accused(kind: Callable[[int, int], Values]) ->
     assert observe(detector(), rows) == []
 
 
+def test_a_stranger_who_keeps_to_his_habit_is_no_searcher_and_at_the_worst_accused_of_being_like_himself() -> None:
+    assert observe(detector(), alone(habit(4, 300) + np.float32(1))) == []
+    far = [reading for seed in range(6) for reading in observe(detector(), alone(habit(seed, 300) + np.float32(4)))]
+    assert {str(reading.evidence["signal"]) for reading in far} <= {"self-similarity"}
+
+
+def test_who_asks_anywhere_in_the_desert_is_found_by_the_envelope() -> None:
+    anywhere = np.random.default_rng(1).uniform(-12, 12, (60, 6)).astype(np.float32)
+    assert first_alarm(anywhere).evidence["signal"] == "envelope"
+
+
 def test_a_sensor_is_accused_of_self_similarity_alone() -> None:
     alarms = [first_alarm(sensor(seed, 100)) for seed in range(5)]
     assert {str(alarm.evidence["signal"]) for alarm in alarms} == {"self-similarity"}

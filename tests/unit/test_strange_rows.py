@@ -46,6 +46,11 @@ def test_features_are_named_by_how_many_rows_they_are_to_blame_for() -> None:
     assert (found["strange_rows_looked_at"], found["distinct_callers"], found["least_p"]) == (4, 2, 0.002)
 
 
+def test_a_feature_that_is_seldom_to_blame_is_left_out() -> None:
+    rows = [row(offset, features=(0,) if offset else (0, 2)) for offset in range(10)]
+    assert evidence_of(rows, NAMES)["offending_features"] == "amount 1.00"
+
+
 def test_rows_that_no_feature_explains_say_so_and_none_say_nothing() -> None:
     assert evidence_of([row(1, features=())], NAMES)["offending_features"] == "none alone"
     assert evidence_of([], NAMES) == {}
