@@ -47,7 +47,7 @@ TABLES: Final[dict[str, Table]] = {
     "path_found": Table("query", r"(.+): share found", cell="mean"),
     "path_sets": Table("query", r"(.+): median queries to alarm", "dataset", only=("A = 1e5",)),
     "path_budget": Table("query", r"(.+): median queries to alarm", "dataset", only=("at its budget",)),
-    "path_honest": Table("query", r"benign (.+) flagged.*, share", cell="mean"),
+    "path_honest": Table("query", r"benign (.+ flagged.*), share", cell="mean"),
     "path_rare": Table("query", r"(1 in .+): queries to alarm"),
     "path_cost": Table("query", r"(us per event)"),
     "crowd_sets": Table("collusion", r"(.+ at 2\.0%): median queries to alarm", "dataset", only=("tocsin",)),
