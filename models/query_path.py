@@ -23,7 +23,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.account import Accounts
+from models.account import Accounts, Tick
 from models.baseline import Baseline
 from models.caller_rings import CallerRings
 from models.caller_table import put, take
@@ -53,7 +53,7 @@ Floats = NDArray[np.float64]
 class Stakes(Protocol):
     """Where stakes come from: `account.Accounts`, or a bench's own."""
 
-    high_ms: dict[str, int]
+    ticks: dict[str, Tick]
 
     def stakes(self, model: str, ts: Ints) -> Floats:
         """Returns what each row stakes, seconds, float64 (rows,)."""
@@ -63,7 +63,7 @@ class Stakes(Protocol):
 class _Dump(msgspec.Struct, array_like=True):
     rings: bytes
     states: dict[str, State]
-    high_ms: list[tuple[str, int]]
+    ticks: list[tuple[str, Tick]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class QueryPath:
 
     def dump(self) -> bytes:
         """Returns the callers, the models followed, and what time their accounts know."""
-        return pack(_Dump(self.rings.dump(), self.following.states, sorted(self._accounts.high_ms.items())))
+        return pack(_Dump(self.rings.dump(), self.following.states, sorted(self._accounts.ticks.items())))
 
     def load(self, data: bytes) -> None:
         """Replaces the state.
@@ -197,7 +197,7 @@ class QueryPath:
             raise StateError(f"{ID}: a state of v{VERSION} expected; {error}") from error
         self.rings = rings
         self.following.load(dump.states)
-        self._accounts.high_ms = dict(dump.high_ms)
+        self._accounts.ticks = dict(dump.ticks)
 
 
 def _factors(joined: Joined, asked: Asked, signals: NDArray[np.float32], records: NDArray[np.void], first: Ints) -> Sums:

@@ -211,7 +211,7 @@ def _sees(name: str, entry: Entry, note: Note | None, ladder: Ladder, baseline: 
     gate = next((gate for gate in baseline.gate if gate.detector == name), None)
     says = gate.says if gate else "the replay gate has not tried it"
     if not baseline.armed(name):
-        return "advisory", says + rest
+        return ("blind" if says.startswith("blind:") else "advisory"), says + rest
     if ladder != "armed":
         return "advisory", f"provisional; {says}{rest}"
     return "live", says + rest

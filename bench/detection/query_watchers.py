@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.account import Tick
 from models.baseline import Baseline
 from models.detector import Detector, Seat
 from models.query_path import QueryPath
@@ -27,11 +28,11 @@ class PerEvent:
     """Stakes of 1 per question, whatever the time.
 
     Attributes:
-        high_ms: nothing.
+        ticks: nothing.
     """
 
     def __init__(self) -> None:
-        self.high_ms: dict[str, int] = {}
+        self.ticks: dict[str, Tick] = {}
 
     def stakes(self, _model: str, ts: NDArray[np.int64]) -> NDArray[np.float64]:
         """Returns ones."""

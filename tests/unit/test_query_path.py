@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.account import Tick
 from models.baseline import Baseline
 from models.caller_rings import EPOCH, SETS, WAYS
 from models.paths_fit import limited, outlined
@@ -44,7 +45,7 @@ class PerQuestion:
     """Stakes of 1 per question."""
 
     def __init__(self) -> None:
-        self.high_ms: dict[str, int] = {}
+        self.ticks: dict[str, Tick] = {}
 
     def stakes(self, model: str, ts: NDArray[np.int64]) -> NDArray[np.float64]:
         return np.ones(len(ts))
