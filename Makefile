@@ -56,7 +56,8 @@ unit: $(READY) ## the tests alone; ARGS='-k probe' narrows them
 		echo '    apt-get install default-jre-headless maven' >&2; }
 	$(BIN)/python -m pytest $(ARGS)
 
-chaos: $(READY) ## a hundred kills on a real Kafka, then an independent verifier
+chaos: $(READY) ## an attacker on approvals for 100,000 steps; a hundred kills on a real Kafka, then an independent verifier
+	TOCSIN_STEPS=100000 $(BIN)/python -m pytest tests/property/test_containment.py
 	$(BIN)/python -m tests.chaos $(ARGS)
 
 bench: $(READY) ## cost per event against naive Faust and Quix Streams, both with River

@@ -151,9 +151,12 @@ def _parsed(data: bytes) -> tuple[Payload, str, bytes]:
     if canonical(record) != data:
         raise SignatureError("signed record: canonical JSON expected (RFC 8785); found another form of it")
     try:
-        return payload, name, base64.b64decode(signature, validate=True)
+        decoded = base64.b64decode(signature, validate=True)
     except (binascii.Error, ValueError) as error:
         raise SignatureError(f"signed record: a signature in base64 expected; {error}") from error
+    if base64.b64encode(decoded).decode() != signature:  # its last character has bits that say nothing
+        raise SignatureError("signed record: the one base64 form of its signature expected; found another")
+    return payload, name, decoded
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
