@@ -13,7 +13,8 @@ from models.baseline import CELLS, Baseline, Quantity, floats, hash_of
 
 SHARES: Final = (0.1, 0.5, 0.9)
 """Quantiles shown of every quantity that is a number."""
-OWN_MEASURE: Final = ("margin", "envelope")
+OWN_MEASURE: Final = ("margin", "envelope", "tail", "pair", "projection")
+"""What each baseline measures by its own boundary, histograms, pairs and scales: their numbers cannot be compared."""
 
 
 def facts_of(baseline: Baseline) -> dict[str, Any]:
@@ -44,8 +45,8 @@ def differences(before: Baseline, after: Baseline) -> list[dict[str, Any]]:
     """Returns, per quantity of either, how far the two distributions are apart, furthest first.
 
     The distance is the largest difference of their distribution functions (Kolmogorov) over all season buckets pooled,
-    in [0, 1]; None where only one of them has the quantity. Margin and envelope are measured by each baseline's own
-    boundary and histograms, and are left out.
+    in [0, 1]; None where only one of them has the quantity. What each baseline measures by its own rule (OWN_MEASURE)
+    is left out.
     """
     ours, theirs = (
         {quantity.name: quantity for quantity in one.quantities if quantity.watches not in OWN_MEASURE}
