@@ -1,7 +1,7 @@
 """ACLs: who may do what in Kafka, derived from the readers and writers of `TOPICS`.
 
 A role (`intake`, `sense`, `siem`, …) is a name in that table. Each may read and write its topics and read with its own
-consumer group, and nothing else: Kafka denies what no ACL allows. A process that runs several stages logs in as one user;
+consumer groups, and nothing else: Kafka denies what no ACL allows. A process that runs several stages logs in as one user;
 `users` maps its roles to that user, who then holds their union.
 """
 
@@ -29,6 +29,9 @@ from tocsin.config import Config, Kafka
 
 RAW_READER: Final = "intake"
 RAW_WRITER: Final = "producers"
+
+GROUPS: Final = {"command": ("command", "command-merge")}
+"""Consumer groups of a role that has others than the one of its own name."""
 
 SCRAM_ITERATIONS: Final = 8192
 
@@ -64,8 +67,9 @@ def acls(config: Config, users: Mapping[str, str] | None = None) -> list[Acl]:
     found |= {_topic(users, role, "WRITE", name) for name, them in writers.items() for role in them}
     found |= {acl._replace(operation="DESCRIBE") for acl in found}
     found |= {
-        Acl(users.get(role, role), operation, "GROUP", group_name(config.kafka, role))
+        Acl(users.get(role, role), operation, "GROUP", group_name(config.kafka, group))
         for role in sorted({role for them in readers.values() for role in them})
+        for group in GROUPS.get(role, (role,))
         for operation in ("READ", "DESCRIBE")
     }
     return sorted(found)

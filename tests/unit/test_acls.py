@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from streams.acls import Acl, acls, command_line, roles
+from streams.acls import GROUPS, Acl, acls, command_line, roles
 from streams.cli import main
 from streams.stages import STAGES, Stage
 from streams.topics import TOPICS
@@ -39,9 +39,10 @@ def test_producers_write_raw_topics_and_only_intake_reads_them() -> None:
     ]
 
 
-def test_a_role_reads_with_its_own_group_only() -> None:
+def test_a_role_reads_with_its_own_groups_only() -> None:
     groups = {(acl.user, acl.name) for acl in TABLE if acl.resource == "GROUP"}
-    assert groups == {(role, f"p.tocsin.{role}") for role in roles() if any(role in t.readers for t in TOPICS.values())}
+    reading = {role for role in roles() if any(role in t.readers for t in TOPICS.values())}
+    assert groups == {(role, f"p.tocsin.{group}") for role in reading for group in GROUPS.get(role, (role,))}
 
 
 def test_a_process_that_runs_three_stages_holds_their_union() -> None:
