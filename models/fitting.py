@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.baseline import Quantity, floats
+from models.baseline import Quantity, Watched, floats
 from models.cells import Cells, cells_of, lookup_of, padded
 from models.dependence import (
     RESIDUAL,
@@ -33,6 +33,8 @@ from models.shiryaev_roberts import log_pay_offs
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+FEW: Final[tuple[Watched, ...]] = ("tail",)
+"""Quantities that so few rows have that nobody can tell whether these come in bursts: they are taken to."""
 LEAST_ROWS: Final = 100
 """Rows with a value, below which a quantity is not watched."""
 
@@ -106,7 +108,8 @@ def fitted(outline: Quantity, values: NDArray[np.float32], ground: Ground) -> Fi
         return None
     values, bucket, group = values[known], ground.bucket[known], ground.group[known]
     ranks = ranks_within(values, bucket)
-    correlation = intra_class_correlation(ranks, group) if burstiness(ranks) > ground.harmless else 0.0
+    bursty = outline.watches in FEW or burstiness(ranks) > ground.harmless
+    correlation = intra_class_correlation(ranks, group) if bursty else 0.0
     weights = discount(ground.rank[known], correlation)
     cells = _cells(values, weights, bucket, ground.buckets)
     edges, masses = (np.stack(part) for part in zip(*map(padded, cells), strict=True))
