@@ -40,7 +40,7 @@ MANY_CALLERS: Final = 30
 MILD: Final = 4.0
 """... so that bursts no stronger than this are left to tempering."""
 
-OTHERS: Final = 5
+OTHERS: Final = 6
 """Quantities that are neither of features nor of several together."""
 MOST_QUANTITIES: Final = 1_024
 """Counts name cells by 16 bits."""
@@ -209,8 +209,9 @@ def _joint(features: tuple[str, ...], rows: Rows, envelope: loda.Loda | None) ->
 
 
 def _outlines(features: tuple[str, ...], envelope: bool, joint: Joint | None) -> tuple[Quantity, ...]:
-    wanted: list[tuple[Watched, int, str]] = [("feature", index, name) for index, name in enumerate(features)]
-    wanted += [("missing", index, name) for index, name in enumerate(features)]
+    room = MOST_QUANTITIES - OTHERS  # wider records are watched whole by the envelope, and feature by feature as far as it goes
+    wanted: list[tuple[Watched, int, str]] = [("feature", index, name) for index, name in enumerate(features[:room])]
+    wanted += [("missing", index, name) for index, name in enumerate(features[: max(room - len(features), 0)])]
     wanted += [("confidence", -1, ""), ("margin", -1, ""), ("latency", -1, ""), ("label", -1, "")]
     wanted += [("envelope", -1, ""), ("tail", -1, "")] if envelope else []
     if joint is not None:

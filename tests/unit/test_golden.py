@@ -10,7 +10,7 @@ import pytest
 
 from models.baseline import CELLS, Baseline, decode_baseline, encode_baseline, floats, hash_of
 from models.census import Census
-from models.draft import decision_boundary
+from models.draft import decision_boundary, drafted
 from models.golden import Sample, build_baseline
 from models.golden_sample import STRETCH
 from tests.helpers.traffic import MODEL, cut, poisson, rows_at, sessions
@@ -221,3 +221,15 @@ def test_the_decision_flips_where_labels_do() -> None:
     assert decision_boundary(surest, (score >= 0.5).astype(np.float32)) == pytest.approx(0.5, abs=0.002)
     assert np.isnan(decision_boundary(score, np.zeros(1_000, np.float32)))
     assert np.isnan(decision_boundary(np.full(9, np.nan, np.float32), np.arange(9, dtype=np.float32)))
+
+
+@pytest.mark.parametrize("features", [400, 700, 1_200])
+def test_records_too_wide_for_sixteen_bits_of_cells_are_watched_as_far_as_these_go(features: int) -> None:
+    rows = calm(days=1.0, per_day=400.0)
+    values = np.random.default_rng(3).normal(size=(features, len(rows))).astype(np.float32)
+    wide = replace(rows, features=tuple(f"f{number}" for number in range(features)), values=values)
+    found = drafted(sample_of(wide).golden(), "UTC", "a test").outline.quantities
+    watched = [quantity.watches for quantity in found]
+    assert len(found) * CELLS <= 1 << 16
+    assert watched.count("feature") == min(features, 1_018)
+    assert {"confidence", "latency", "label", "envelope"} <= set(watched)
