@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import atan, pi, tan
 from typing import Final
 
 import msgspec
@@ -47,6 +48,8 @@ LEAST_HELD_OUT: Final = 100
 """Rows."""
 DRIFTING: Final = 0.05
 """Probability, over all that a detector watches, below which golden days are said to drift."""
+MADE_OF_OTHERS: Final[tuple[Watched, ...]] = ("tail", "pair", "projection")
+"""Quantities whose drift others show: three dozen more of them would only let each be blamed for less."""
 LONG_DAYS: Final = 13.5
 """Golden days from which months can be drawn."""
 MONTH_DAYS: Final = 30
@@ -203,7 +206,7 @@ def unless_drifting(gates: tuple[Gate, ...], fits: list[Fit]) -> tuple[Gate, ...
         gates: what the replay said.
         fits: all quantities, fitted on all golden rows.
     """
-    everything = _drifting([fit for fit in fits if fit.plain.watches != "latency"])
+    everything = _drifting([fit for fit in fits if fit.plain.watches not in ("latency", *MADE_OF_OTHERS)])
     latency = everything or _drifting([fit for fit in fits if fit.plain.watches == "latency"])
     reasons = [latency if gate.detector == "latency_shift" else everything for gate in gates]
     return tuple(
@@ -213,10 +216,17 @@ def unless_drifting(gates: tuple[Gate, ...], fits: list[Fit]) -> tuple[Gate, ...
 
 
 def _drifting(fits: list[Fit]) -> str:
-    """Returns which quantity's golden days drift, "" for none."""
+    """Returns which quantity's golden days drift most, "" when all together do not.
+
+    Their probabilities are put together by the Cauchy combination (Liu and Xie 2020, Journal of the American Statistical
+    Association 115), which holds however they depend on each other, and sees several that are a little improbable.
+    """
     told = [fit for fit in fits if fit.steady < 1.0]
     worst = min(told, key=lambda fit: fit.steady, default=None)
-    if worst is None or worst.steady * len(told) >= DRIFTING:
+    if worst is None:
+        return ""
+    tangents = [tan((0.5 - max(fit.steady, 1e-12)) * pi) for fit in told]
+    if 0.5 - atan(sum(tangents) / len(told)) / pi >= DRIFTING:
         return ""
     often = 1.0 / max(worst.steady, 1e-6)
     return (

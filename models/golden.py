@@ -56,10 +56,11 @@ def build_baseline(
         watched: allowances[detector] for detector, (watches, _) in WATCHED.items() for watched in watches
     }
     fits = whole.fits(window)
-    gate = unless_drifting(gate, fits)
-    baseline = whole.baseline(fits, of_watched.__getitem__, window)
-    baseline = msgspec.structs.replace(baseline, gate=(*gate, of_listener(gate)))
-    return with_parts(baseline, golden, {part.detector: alerts_per_model_month * _share(part.detector) for part in PARTS})
+    baseline = msgspec.structs.replace(whole.baseline(fits, of_watched.__getitem__, window), gate=gate)
+    budgets = {part.detector: alerts_per_model_month * _share(part.detector) for part in PARTS}
+    baseline = with_parts(baseline, golden, budgets)
+    gate = unless_drifting(baseline.gate, fits)
+    return msgspec.structs.replace(baseline, gate=(*gate, of_listener(gate)))
 
 
 def _share(detector: str) -> float:
