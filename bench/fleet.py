@@ -45,6 +45,8 @@ CONFIG: Final = """
 key_file = "{home}/tocsin.key"
 data_dir = "{home}/data"
 instance = "bench"
+[detection]
+disabled = {disabled}
 [kafka]
 brokers = "{brokers}"
 prefix = "{prefix}"
@@ -85,6 +87,7 @@ class Fleet:
         kafka: broker and prefix; a fresh prefix is a fresh deployment.
         topic: the raw topic to read.
         baselines: in force, armed, before intake starts; shards obey when they come to the promotion.
+        disabled: detectors left out.
         processes: part → process.
         samples: taken by `watch`.
     """
@@ -92,6 +95,7 @@ class Fleet:
     kafka: Kafka
     topic: str
     baselines: Sequence[Baseline] = ()
+    disabled: tuple[str, ...] = ()
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
 
@@ -101,7 +105,9 @@ class Fleet:
         home = Path(self._home.name)
         self._config = home / "tocsin.toml"
         self._config.write_text(
-            CONFIG.format(home=home, brokers=self.kafka.brokers, prefix=self.kafka.prefix, topic=self.topic)
+            CONFIG.format(
+                home=home, brokers=self.kafka.brokers, prefix=self.kafka.prefix, topic=self.topic, disabled=list(self.disabled)
+            )
         )
         write_new(home / "tocsin.key", KEY.hex(), 0o600)
         self._tocsin("topics", "create")

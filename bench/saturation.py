@@ -39,6 +39,10 @@ class TocsinCost(msgspec.Struct, frozen=True):
     per_s: float
 
 
+LEFT_OUT: Final = ("query_path", "collusion", "newcomer_cohort", "membership_probe", "boundary_probe")
+"""Detectors of query attacks: no peer does anything like it, so they are no part of a duty; `bench.detection scale` has all."""
+
+
 class Saturation(msgspec.Struct, frozen=True):
     """One duty's medians over the rounds."""
 
@@ -71,7 +75,7 @@ def measure(brokers: str, topic: str, duty: Duty, events: int, rounds: int) -> S
 
 
 def _tocsin(kafka: Kafka, topic: str, events: int, baselines: Sequence[Baseline]) -> TocsinCost:
-    with Fleet(kafka, topic, baselines) as fleet:
+    with Fleet(kafka, topic, baselines, LEFT_OUT) as fleet:
         samples = fleet.watch(lambda sample: sample.sensed >= events)
     warm = max(events // 10, counting_from(samples) if baselines else 0)
     return cost_of(samples, warm, last=int(events * TAIL))
