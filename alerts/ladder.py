@@ -67,3 +67,6 @@ LADDER: Final[dict[Measure, Rung]] = {
 }
 """Every measure: name → what it takes; from the mildest to the strongest, by what it does to those who did nothing. The quota
 concerns accounts of the last days only, `throttle` single callers, all others the whole model."""
+
+ORDER: Final[tuple[Measure, ...]] = tuple(LADDER)
+"""The same, as names."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from alerts.ladder import LADDER, Measure
+from alerts.ladder import ORDER, Measure
 from alerts.pattern import Pattern
 from alerts.severity import Severity
 from tocsin.signal import Kind
@@ -146,7 +146,6 @@ PLAYBOOK: Final[tuple[Play, ...]] = (
 
 def play_for(kind: Kind, pattern: Pattern, severity: Severity) -> Play:
     """Returns the row for an incident; every kind ends with one for any pattern and severity that does nothing."""
-    order = list(LADDER)
-    most = order.index(CEILINGS.get(pattern, order[-1]))
+    most = ORDER.index(CEILINGS.get(pattern, ORDER[-1]))
     fit = (play for play in PLAYBOOK if play.kind is kind and play.pattern in (None, pattern) and severity >= play.at_least)
-    return next(play for play in fit if order.index(play.action) <= most)
+    return next(play for play in fit if ORDER.index(play.action) <= most)

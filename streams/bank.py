@@ -15,6 +15,7 @@ import msgspec
 from models.baseline import Baseline
 from models.detector import BlocksDetector, Detector, Entry, Seat
 from streams.faults import fault_of
+from streams.states import DETECTOR, dumped
 from tocsin.clock import Clock
 from tocsin.codec import pack
 from tocsin.config import Detection
@@ -149,12 +150,8 @@ class Bank:
 
     def dump(self) -> Sections:
         """Returns one section per detector id, and one for the disabled."""
-        sections = {DISABLED: Section(DISABLED_VERSION, pack((list(self.models), sorted(self.disabled.items()))))}
-        for name, entry in self.entries.items():
-            parts = {model: detector.dump() for (owner, model), detector in self.detectors.items() if owner == name}
-            if parts:
-                sections[f"detector/{name}"] = Section(entry.version, pack(parts))
-        return sections
+        disabled = {DISABLED: Section(DISABLED_VERSION, pack((list(self.models), sorted(self.disabled.items()))))}
+        return {**disabled, **dumped(DETECTOR, self.entries, self.detectors)}
 
     def load(self, sections: Sections) -> list[str]:
         """Replaces everything; returns a line for every section that was unknown, older, or damaged: those start cold."""
@@ -163,7 +160,7 @@ class Bank:
         models, disabled = msgspec.msgpack.decode(sections[DISABLED].data, type=tuple[list[str], list[tuple[Key, str]]])
         self.models, self.disabled = dict.fromkeys(models), dict(disabled)
         for section_id, section in sections.items():
-            name = section_id.removeprefix("detector/")
+            name = section_id.removeprefix(DETECTOR)
             if section_id == DISABLED:
                 continue
             if name not in self.entries:
@@ -181,7 +178,7 @@ class Bank:
             try:
                 detector.load(data)
             except StateError as error:
-                notes.append(f"detector/{name} for {model or 'all models'}: {error}; it starts cold")
+                notes.append(f"{DETECTOR}{name} for {model or 'all models'}: {error}; it starts cold")
                 detector = self._build((name, model))
             self.detectors[name, model] = detector
         return notes

@@ -15,6 +15,7 @@ import msgspec
 from models.detector import Entry, Report, Scout, Seat
 from streams.faults import fault_of
 from streams.promotions import Promotions
+from streams.states import Key, dumped, loaded
 from tocsin.clock import Clock
 from tocsin.codec import pack
 from tocsin.config import Detection
@@ -28,9 +29,6 @@ SCOUT: Final = "scout/"
 
 HELD: Final = "reports"
 VERSION: Final = 1
-
-Key = tuple[str, str]
-"""(detector id, model)."""
 
 
 @dataclass(slots=True)
@@ -126,40 +124,17 @@ class Scouting:
 
     def dump(self) -> Sections:
         """Returns one section per detector that has scouts out, and one for what is held."""
-        sections = {HELD: Section(VERSION, pack((self.held, sorted(self.looked.items()), sorted(self.disabled.items()))))}
-        for name, entry in self.entries.items():
-            parts = {model: scout.dump() for (owner, model), scout in self.scouts.items() if owner == name}
-            if parts:
-                sections[SCOUT + name] = Section(entry.version, pack(parts))
-        return sections
+        held = {HELD: Section(VERSION, pack((self.held, sorted(self.looked.items()), sorted(self.disabled.items()))))}
+        return {**held, **dumped(SCOUT, self.entries, self.scouts)}
 
     def load(self, sections: Sections) -> list[str]:
         """Replaces everything, the promotions being loaded; returns a line for every scout that starts cold."""
-        self.scouts, self.disabled, self.looked, self.held = {}, {}, {}, []
-        notes: list[str] = []
+        self.disabled, self.looked, self.held = {}, {}, []
         if HELD in sections:
             kind = tuple[list[Reports], list[tuple[Key, int]], list[tuple[Key, str]]]
             self.held, looked, disabled = msgspec.msgpack.decode(sections[HELD].data, type=kind)
             self.looked = {key: rows for key, rows in looked if key[0] in self.entries}
             self.disabled = {key: error for key, error in disabled if key[0] in self.entries}
-        for name, entry in self.entries.items():
-            section = sections.get(SCOUT + name, Section(entry.version, pack({})))
-            states = msgspec.msgpack.decode(section.data, type=dict[str, bytes])
-            if section.version != entry.version:
-                notes.append(f"{SCOUT}{name}: v{entry.version} expected, v{section.version} found; it starts cold")
-                states = {}
-            notes += self._load_scouts(name, states)
-        return notes
-
-    def _load_scouts(self, name: str, states: Mapping[str, bytes]) -> list[str]:
-        notes: list[str] = []
-        for model in (model for model in self.promotions.references if (name, model) not in self.disabled):
-            scout = self._build(name, model)
-            try:
-                if model in states:
-                    scout.load(states[model])
-            except StateError as error:
-                notes.append(f"{SCOUT}{name} of {model}: {error}; it starts cold")
-                scout = self._build(name, model)
-            self.scouts[name, model] = scout
+        models = self.promotions.references
+        self.scouts, notes = loaded(SCOUT, self.entries, models, self.disabled, sections, self._build)
         return notes

@@ -24,10 +24,10 @@ from streams.baselines.store import Baselines
 from streams.counting import matrix_of
 from streams.faults import fault_of
 from streams.promotions import MAX_MODELS
+from streams.states import DETECTOR, Key, dumped, loaded
 from tocsin.clock import Clock
 from tocsin.codec import pack
 from tocsin.config import Detection
-from tocsin.errors import StateError
 from tocsin.ids import uid
 from tocsin.reading import Counts, Fault, Ladder, Reading, Reports
 from tocsin.state import Section, Sections
@@ -37,10 +37,6 @@ LATE_MS: Final = 60_000
 
 SECTION: Final = "weighing"
 VERSION: Final = 1
-DETECTOR: Final = "detector/"
-
-Key = tuple[str, str]
-"""(detector id, model)."""
 
 
 class Standing(msgspec.Struct, array_like=True):
@@ -215,12 +211,8 @@ class Weighing:
 
     def dump(self) -> Sections:
         """Returns the standings and every detector's state; a baseline is only named."""
-        sections = {SECTION: Section(VERSION, pack((self.standings, sorted(self.disabled.items()))))}
-        for name, entry in self.entries.items():
-            parts = {model: detector.dump() for (owner, model), detector in self._detectors.items() if owner == name}
-            if parts:
-                sections[DETECTOR + name] = Section(entry.version, pack(parts))
-        return sections
+        own = {SECTION: Section(VERSION, pack((self.standings, sorted(self.disabled.items()))))}
+        return {**own, **dumped(DETECTOR, self.entries, self._detectors)}
 
     def load(self, sections: Sections) -> list[str]:
         """Replaces everything; returns a line for every part that starts cold. A snapshot from before baselines has none.
@@ -229,33 +221,13 @@ class Weighing:
             HoleError: a baseline that is in force cannot be found.
         """
         self._detectors, self._references, self.standings, self.disabled = {}, {}, {}, {}
-        notes: list[str] = []
         if SECTION not in sections:
-            return notes
+            return []
         kind = tuple[dict[str, Standing], list[tuple[Key, str]]]
         self.standings, disabled = msgspec.msgpack.decode(sections[SECTION].data, type=kind)
         self._references = {model: self.baselines.get(s.baseline, model) for model, s in self.standings.items()}
         self.disabled = {key: error for key, error in disabled if key[0] in self.entries}
-        for name, entry in self.entries.items():
-            section = sections.get(DETECTOR + name, Section(entry.version, pack({})))
-            states = msgspec.msgpack.decode(section.data, type=dict[str, bytes])
-            if section.version != entry.version:
-                notes.append(f"{DETECTOR}{name}: v{entry.version} expected, v{section.version} found; it starts cold")
-                states = {}
-            notes += self._load_detector(name, states)
-        return notes
-
-    def _load_detector(self, name: str, states: Mapping[str, bytes]) -> list[str]:
-        notes = []
-        for model in (model for model in self.standings if (name, model) not in self.disabled):
-            detector = self._build(name, model)
-            try:
-                if model in states:
-                    detector.load(states[model])
-            except StateError as error:
-                notes.append(f"{DETECTOR}{name} for {model}: {error}; it starts cold")
-                detector = self._build(name, model)
-            self._detectors[name, model] = detector
+        self._detectors, notes = loaded(DETECTOR, self.entries, self.standings, self.disabled, sections, self._build)
         return notes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from alerts.formats.ocsf import render
-from alerts.ladder import LADDER, Measure
+from alerts.ladder import ORDER, Measure
 from alerts.pattern import Pattern
 from alerts.playbook import CEILINGS, play_for
 from alerts.severity import Severity
@@ -13,8 +13,6 @@ from alerts.triage import Triage
 from tests.helpers.signals import HOUR, MINUTE, T0, arriving, colluding, remembering, searching, signals
 from tocsin.config import Privacy
 from tocsin.signal import Kind
-
-ORDER = list(LADDER)
 
 
 def triage() -> Triage:
@@ -31,7 +29,7 @@ def test_what_the_innocent_do_too_is_never_answered_beyond_its_ceiling(
 
 
 def test_the_ladder_goes_from_doing_nothing_to_slowing_everybody_down() -> None:
-    assert ORDER[:4] == ["annotate", "newcomer_quota", "throttle", "throttle_model"]
+    assert ORDER[:4] == ("annotate", "newcomer_quota", "throttle", "throttle_model")
 
 
 def test_self_similarity_alone_is_throttled_at_most_and_another_signal_of_the_same_caller_lifts_that() -> None:
