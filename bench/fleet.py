@@ -153,11 +153,6 @@ class Fleet:
                 raise RuntimeError(f"{self.topic}: progress expected within {STALL_S:.0f} s; stalled at {self.samples[-1]}")
         return self.samples
 
-    def rss_mb(self) -> dict[str, float]:
-        """Returns part → resident memory now, MB."""
-        pages = {part: int(Path(f"/proc/{x.pid}/statm").read_text().split()[1]) for part, x in self.processes.items()}
-        return {part: count * os.sysconf("SC_PAGE_SIZE") / 1e6 for part, count in pages.items()}
-
     def snapshot_kb(self, stage: str) -> float:
         """Returns the size of the last snapshot of a stage's partitions, their mean, kB; 0 before there is one."""
         sizes: dict[str, dict[int, int]] = {}

@@ -6,8 +6,6 @@ in a single worker. The frames themselves are dropped as soon as they are applie
 
 from __future__ import annotations
 
-import os
-import re
 import subprocess
 import sys
 import time
@@ -18,6 +16,7 @@ import msgspec
 
 from bench.events import Traffic
 from bench.frames import frames
+from bench.resident import peak_mb, rss_mb
 from streams.stage.machine import Machine, Record
 from streams.stages import STAGES
 from tocsin.config import Config
@@ -64,25 +63,15 @@ def _main(events: int) -> Memory:
     before = None
     spent, offsets = 0.0, [0] * shards
     for shard, value in frames(traffic, shards):
-        before = _rss_mb() if before is None else before
+        before = rss_mb() if before is None else before
         start = time.process_time()
         machines[shard].step(Record(f"bench-{shard}@{offsets[shard]}", offsets[shard], value))
         spent += time.process_time() - start
         offsets[shard] += 1
-    after = _rss_mb()
+    after = rss_mb()
     snapshot = sum(len(section.data) for machine in machines for section in machine.dump().values()) / 1e6
-    peak = _peak_mb()
+    peak = peak_mb()
     return Memory(before or after, after, peak, snapshot, events, CALLERS, spent / events * 1e6)
-
-
-def _rss_mb() -> float:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def _peak_mb() -> float:
-    """Returns the highest resident size since this program began; getrusage would tell its parent's."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024 / 1e6  # type: ignore[index]
 
 
 if __name__ == "__main__":

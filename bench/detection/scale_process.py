@@ -6,8 +6,6 @@ Frames are dropped as soon as they are applied; what remains is state.
 
 from __future__ import annotations
 
-import os
-import re
 import sys
 import time
 from collections.abc import Iterator
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 
 from bench.events import FEATURES, Columns, Traffic, columns
 from bench.frames import MODEL, SOURCE
+from bench.resident import peak_mb, rss_mb
 from models.baseline import Baseline, decode_baseline, hash_of
 from streams.baselines.store import MemoryBaselines
 from streams.stage.machine import Link, Machine, Record, Send
@@ -220,7 +219,7 @@ def _rows(chunk: Columns, which: Ints, who: Ints, hashes: NDArray[np.uint64], ts
 
 
 def _phase(name: str, deployment: Deployment, events: int, callers: int, us: tuple[float, float]) -> Phase:
-    rss, peak = _rss_mb(), _peak_mb()
+    rss, peak = rss_mb(), peak_mb()
     begin = time.process_time()
     dumps = [machine.dump() for machine in deployment.machines]
     dumped = time.process_time()
@@ -231,16 +230,6 @@ def _phase(name: str, deployment: Deployment, events: int, callers: int, us: tup
     sizes = [sum(len(section.data) for section in sections.values()) / MB for sections in dumps]
     took = (dumped - begin, loaded - dumped)
     return Phase(name, events, callers, *us, rss, peak, sum(sizes), max(sizes), *took, deployment.broken)
-
-
-def _rss_mb() -> float:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MB
-
-
-def _peak_mb() -> float:
-    """Returns the highest resident size since this program began; getrusage would tell its parent's."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(found[1]) * 1_024 / MB if found else float("nan")
 
 
 if __name__ == "__main__":
