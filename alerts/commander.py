@@ -29,7 +29,7 @@ from tocsin.config import Command
 from tocsin.control import SetModel, control_body
 from tocsin.errors import RejectError, SignatureError
 from tocsin.ids import uid
-from tocsin.inventory import Model, last_known_good, name_of
+from tocsin.inventory import Model, entry_of, last_known_good, name_of
 from tocsin.trust import Purpose, Role, TrustedKey
 
 MAX_PENDING: Final = 10_000
@@ -259,8 +259,7 @@ class Commander:
 
     def model_of(self, model: str) -> Model:
         """Returns what the inventory says of a model; one that nobody listed is observed, and ordered on by people only."""
-        name = name_of(model)
-        return self.memory.models.get(name) or self.models.get(name) or Model(name)
+        return entry_of(model, self.memory.models, self.models) or Model(name_of(model))
 
     def _refusal(self, statement: Statement, why: str) -> Notice:
         return self._notice(statement.subject, f"refused {statement.person}'s {statement.kind}: {why}")

@@ -42,7 +42,7 @@ from tocsin.codec import pack
 from tocsin.config import Privacy
 from tocsin.control import Acknowledge, CloseFinding, Promote, RemoveSilence, SetModel, Silence, control_body
 from tocsin.errors import RejectError
-from tocsin.inventory import Model, name_of
+from tocsin.inventory import Model, entry_of
 from tocsin.reading import Order
 from tocsin.signal import Signal, Signals
 from tocsin.state import Section, Sections
@@ -236,8 +236,7 @@ class Triage:
         incident.sequence += 1
         incident.silence = self._silence_over(incident)
         silence = self.silences.active.get(incident.silence)
-        name = name_of(incident.model)
-        model = self.models.get(name) or self._configured.get(name)
+        model = entry_of(incident.model, self.models, self._configured)
         finding = finding_of(incident, activity, because, self.now, silence, self.privacy, model)
         incident.unsaid = 0
         known = incident.actor == NOBODY and self.cases.names_callers(incident)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -66,6 +67,18 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def name_of(model: str) -> str:
     """Returns `namespace/name` of `namespace/name@version`."""
     return model.partition("@")[0]
+
+
+def entry_of(model: str, said: Mapping[str, Model], configured: Mapping[str, Model]) -> Model | None:
+    """Returns what the inventory says of `namespace/name@version`, None when it is not listed.
+
+    Args:
+        model: which.
+        said: by control orders; that counts first.
+        configured: by the configuration.
+    """
+    name = name_of(model)
+    return said.get(name) or configured.get(name)
 
 
 def last_known_good(model: Model, version: str) -> tuple[Version | None, str]:
